@@ -1,0 +1,87 @@
+// The matrix product: packing of plain matrices, and how workers share batches.
+#include "pack.h"
+#include "product.h"
+
+void transpose(const float* from, int64_t from_ld, int64_t width, int64_t height, float* to, int64_t to_ld) {
+    for (int64_t y = 0; y < height; y += kLanes) {
+        const int64_t present = height - y < kLanes ? height - y : kLanes;
+        for (int64_t x = 0; x < width; x += kLanes) {
+            const int64_t wanted = width - x < kLanes ? width - x : kLanes;
+            const float* corner = from + y * from_ld + x;
+            Vec rows[kLanes];
+            if (present == kLanes && wanted == kLanes) {
+                for (int i = 0; i < kLanes; i++) rows[i] = load(corner + i * from_ld);
+            } else {
+                for (int i = 0; i < kLanes; i++) rows[i] = i < present ? load_first(corner + i * from_ld, wanted) : Vec{};
+            }
+            transpose_lanes<kLanes / 2>(rows);
+            for (int i = 0; i < kLanes; i++)
+                if (i < wanted) store(to + (x + i) * to_ld + y, rows[i]);
+        }
+    }
+}
+
+namespace {
+
+struct MatrixProduct final : Product {
+    const float* a_data = nullptr;
+    const float* b_data = nullptr;
+    int64_t a_ld = 0, b_ld = 0, ldc = 0;
+    bool trans_a = false, trans_b = false;
+
+    void pack_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* to, int64_t ld) const override {
+        if (trans_a) return transpose(a_data + p0 * a_ld + row, a_ld, rows, depth, to, ld);
+        for (int64_t i = 0; i < rows; i++) copy(to + i * ld, a_data + (row + i) * a_ld + p0, depth);
+    }
+
+    void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
+        if (trans_b) return transpose(b_data + col * b_ld + p0, b_ld, depth, cols, to, width);
+        const float* from = b_data + p0 * b_ld + col;
+        for (int64_t p = 0; p < depth; p++, from += b_ld, to += width) {
+            copy(to, from, cols);
+            fill_zero(to + cols, -cols & (kLanes - 1));
+        }
+    }
+
+    void place(int64_t row, int64_t rows, int64_t* offsets) const override {
+        for (int64_t i = 0; i < rows; i++) offsets[i] = (row + i) * ldc;
+    }
+};
+
+MatrixProduct matrix_product(const GemmArgs& args) {
+    MatrixProduct product;
+    product.m = args.m, product.n = args.n, product.k = args.k;
+    product.c = args.c;
+    product.scale = args.scale, product.bias = args.bias, product.residual = args.residual;
+    product.alpha = args.alpha, product.activation = args.activation, product.accumulate = args.accumulate;
+    product.a_data = args.a, product.b_data = args.b;
+    product.a_ld = args.lda, product.b_ld = args.ldb, product.ldc = args.ldc;
+    product.trans_a = args.trans_a, product.trans_b = args.trans_b;
+    if (!args.trans_a) product.a = args.a, product.lda = args.lda;
+    return product;
+}
+
+}  // namespace
+
+void cpu_gemm(const GemmArgs* args, int worker, int workers) {
+    MatrixProduct product = matrix_product(*args);
+    if (args->m <= 0 || args->n <= 0 || args->batch <= 0) return;
+    // A batch of matrices one below the other, times one shared matrix, is one product.
+    const bool stacked =
+        args->stride_b == 0 && !args->trans_a && args->stride_a == args->m * args->lda && args->stride_c == args->m * args->ldc;
+    if (stacked) product.m *= args->batch;
+    if (stacked || args->batch == 1) return multiply_share(product, worker, workers);
+
+    const int64_t tiles = (args->m + kTileRows - 1) / kTileRows;
+    const Range share = part(tiles * args->batch, 1, worker, workers);
+    for (int64_t index = share.begin / tiles; index * tiles < share.end; index++) {
+        const int64_t first = index * tiles, begin = share.begin > first ? share.begin - first : 0;
+        const int64_t end = share.end < first + tiles ? share.end - first : tiles;
+        product.a_data = args->a + index * args->stride_a;
+        if (product.a) product.a = product.a_data;
+        product.b_data = args->b + index * args->stride_b;
+        product.c = args->c + index * args->stride_c;
+        if (args->residual) product.residual = args->residual + index * args->stride_c;
+        multiply(product, {begin * kTileRows, end * kTileRows < args->m ? end * kTileRows : args->m}, {0, args->n});
+    }
+}

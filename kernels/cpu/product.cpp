@@ -1,0 +1,183 @@
+// The blocked product: blocks for the caches, tiles for the registers.
+#include "product.h"
+
+#include <cstdlib>
+
+#include "activation.h"
+
+namespace {
+
+// Blocks of c of kBlockRows × kBlockCols: the packed blocks of a and b and the partial sums together fit the second-level cache (1 MB).
+constexpr int64_t kBlockRows = 32 * kTileRows;
+constexpr int64_t kBlockCols = 256;
+constexpr int64_t kKeptFloats = 4 << 20;  // a packed strip of b up to this size is packed once and kept for all blocks of rows
+
+// Memory of one worker, kept from call to call.
+class Scratch {
+public:
+    ~Scratch() { std::free(data_); }
+
+    float* reserve(int64_t floats) {
+        if (floats > size_) {
+            std::free(data_);
+            size_ = (floats + 1023) / 1024 * 1024;
+            data_ = static_cast<float*>(std::aligned_alloc(4096, static_cast<size_t>(size_) * sizeof(float)));
+            if (!data_) std::abort();
+        }
+        return data_;
+    }
+
+private:
+    float* data_ = nullptr;
+    int64_t size_ = 0;
+};
+
+thread_local Scratch scratch;
+
+struct Tile {
+    const Product* product;
+    const float* a;  // rows lda apart
+    int64_t lda;
+    const float* b;  // (depth, width) of the tile
+    int64_t depth;
+    float* partial;  // sums of the blocks of k so far, rows ld_partial apart
+    int64_t ld_partial;
+    const int64_t* offsets;  // of the rows in c
+    int64_t col, cols;
+    bool first, last;  // block of k
+};
+
+// The last steps from sum to output, for tiles with an odd number of columns or a costly activation: from memory, a vector at a time.
+void finish(const Tile& t, const float* sums, int64_t ld, int64_t rows) {
+    const Product& product = *t.product;
+    for (int64_t j = 0; j < t.cols; j += kLanes) {
+        const int64_t count = t.cols - j < kLanes ? t.cols - j : kLanes, col = t.col + j;
+        const auto read = [count](const float* from) { return count == kLanes ? load(from) : load_first(from, count); };
+        const Vec scale = product.scale ? product.alpha * read(product.scale + col) : splat(product.alpha);
+        const Vec bias = product.bias ? read(product.bias + col) : Vec{};
+        for (int64_t i = 0; i < rows; i++) {
+            Vec x = multiply_add(load(sums + i * ld + j), scale, bias);
+            if (product.residual) x += read(product.residual + t.offsets[i] + col);
+            x = activate(x, product.activation);
+            float* to = product.c + t.offsets[i] + col;
+            if (product.accumulate) x += read(to);
+            if (count == kLanes) store(to, x);
+            else store_first(to, x, count);
+        }
+    }
+}
+
+// One tile of Rows × (Vecs · kLanes) and one block of k. The sums stay in registers to the end.
+template <int Rows, int Vecs>
+void compute(const Tile& t) {
+    Vec sums[Rows][Vecs] = {};
+    const float *a = t.a, *b = t.b;
+    for (int64_t p = 0; p < t.depth; p++, b += Vecs * kLanes) {
+        Vec row[Vecs];
+        for (int v = 0; v < Vecs; v++) row[v] = load(b + v * kLanes);
+        for (int i = 0; i < Rows; i++) {
+            const Vec x = splat(a[i * t.lda + p]);
+            for (int v = 0; v < Vecs; v++) sums[i][v] = multiply_add(x, row[v], sums[i][v]);
+        }
+    }
+    if (!t.first) {
+        for (int i = 0; i < Rows; i++)
+            for (int v = 0; v < Vecs; v++) sums[i][v] += load(t.partial + i * t.ld_partial + v * kLanes);
+    }
+    if (!t.last) {
+        for (int i = 0; i < Rows; i++)
+            for (int v = 0; v < Vecs; v++) store(t.partial + i * t.ld_partial + v * kLanes, sums[i][v]);
+        return;
+    }
+
+    const Product& product = *t.product;
+    if (t.cols < Vecs * kLanes || product.activation > kRelu) {
+        float tile[Rows][Vecs * kLanes];
+        for (int i = 0; i < Rows; i++)
+            for (int v = 0; v < Vecs; v++) store(&tile[i][v * kLanes], sums[i][v]);
+        return finish(t, tile[0], Vecs * kLanes, Rows);
+    }
+    for (int v = 0; v < Vecs; v++) {
+        const int64_t col = t.col + v * kLanes;
+        const Vec scale = product.scale ? product.alpha * load(product.scale + col) : splat(product.alpha);
+        const Vec bias = product.bias ? load(product.bias + col) : Vec{};
+        for (int i = 0; i < Rows; i++) {
+            Vec x = multiply_add(sums[i][v], scale, bias);
+            if (product.residual) x += load(product.residual + t.offsets[i] + col);
+            if (product.activation == kRelu) x = max(x, Vec{});
+            float* to = product.c + t.offsets[i] + col;
+            if (product.accumulate) x += load(to);
+            store(to, x);
+        }
+    }
+}
+
+using Compute = void (*)(const Tile&);
+
+template <int... Index>
+constexpr Compute choose(int index, std::integer_sequence<int, Index...>) {
+    constexpr Compute all[] = {compute<Index / kTileVecs + 1, Index % kTileVecs + 1>...};
+    return all[index];
+}
+
+Compute kernel(int64_t rows, int64_t vecs) {
+    const int index = static_cast<int>((rows - 1) * kTileVecs + vecs - 1);
+    return choose(index, std::make_integer_sequence<int, kTileRows * kTileVecs>());
+}
+
+int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t round_up(int64_t a, int64_t unit) { return (a + unit - 1) / unit * unit; }
+
+}  // namespace
+
+void multiply(const Product& product, Range rows, Range cols) {
+    const int64_t k = product.k;
+    if (rows.begin >= rows.end || cols.begin >= cols.end) return;
+    // Blocks of nearly equal size: no short last one.
+    const int64_t row_blocks = (rows.end - rows.begin + kBlockRows - 1) / kBlockRows;
+    const int64_t block_rows = round_up((rows.end - rows.begin + row_blocks - 1) / row_blocks, kTileRows);
+    const int64_t block_cols = min(kBlockCols, round_up(cols.end - cols.begin, kLanes));
+    const int64_t block_depth = min(kDepth, round_up(k, kLanes));
+    const bool keep = row_blocks > 1 && block_cols * k <= kKeptFloats;
+    float* const packed_a = scratch.reserve(block_rows * block_depth + block_rows * block_cols + block_cols * (keep ? k : block_depth));
+    float* const partial = packed_a + block_rows * block_depth;
+    float* const packed_b = partial + block_rows * block_cols;
+    int64_t offsets[kBlockRows];
+
+    for (int64_t col = cols.begin; col < cols.end; col += kBlockCols) {
+        const int64_t n = min(kBlockCols, cols.end - col);
+        for (int64_t row = rows.begin; row < rows.end; row += block_rows) {
+            const int64_t m = min(block_rows, rows.end - row);
+            product.place(row, m, offsets);
+            for (int64_t p = 0; p == 0 || p < k; p += kDepth) {
+                const int64_t depth = min(kDepth, k - p);
+                const float* a = product.a ? product.a + row * product.lda + p : packed_a;
+                const int64_t lda = product.a ? product.lda : block_depth;
+                if (!product.a) product.pack_a(row, m, p, depth, packed_a, block_depth);
+                float* const b = keep ? packed_b + p * block_cols : packed_b;
+                const bool pack = !keep || row == rows.begin;
+                for (int64_t j = 0; j < n; j += kTileCols) {
+                    const int64_t tile_cols = min(kTileCols, n - j), vecs = (tile_cols + kLanes - 1) / kLanes;
+                    if (pack) product.pack_b(p, depth, col + j, tile_cols, b + j * depth, vecs * kLanes);
+                    for (int64_t i = 0; i < m; i += kTileRows) {
+                        const int64_t tile_rows = min(kTileRows, m - i);
+                        const Tile tile = {&product,   a + i * lda, lda,     b + j * depth, depth,  partial + i * block_cols + j,
+                                           block_cols, offsets + i, col + j, tile_cols,     p == 0, p + kDepth >= k};
+                        kernel(tile_rows, vecs)(tile);
+                    }
+                }
+            }
+        }
+    }
+}
+
+void multiply_share(const Product& product, int worker, int workers) {
+    const int64_t m = product.m, n = product.n;
+    constexpr int64_t kColUnit = 2 * kLanes;
+    constexpr int64_t kPacking = 6;  // packing an element costs about as much as using it for this many rows of c
+    const int64_t share_m = min(m, round_up((round_up(m, kTileRows) / kTileRows + workers - 1) / workers, 1) * kTileRows);
+    const int64_t share_n = min(n, (round_up(n, kColUnit) / kColUnit + workers - 1) / workers * kColUnit);
+    const bool by_rows = share_m * n + kPacking * n <= share_n * m + kPacking * share_n;
+    if (by_rows) multiply(product, part(m, kTileRows, worker, workers), {0, n});
+    else multiply(product, {0, m}, part(n, kColUnit, worker, workers));
+}

@@ -1,0 +1,55 @@
+// A blocked matrix product c = finish(a · b) whose operands are packed block by block from wherever they lie: matrices, or images in a
+// convolution.
+//
+// Every element of c is the sum over blocks of kDepth of sums that run along k one by one. Nothing else decides the order: neither the tile
+// in which the element lies nor the share of the worker, so its bits are the same for any number of workers.
+#pragma once
+
+#include "args.h"
+#include "vec.h"
+
+constexpr int kTileRows = 6;                     // a tile of c lives in registers: 6 rows of broadcasts of a against
+constexpr int kTileVecs = kLanes == 16 ? 4 : 2;  // 4 vectors of 16 registers' width (24 of 32), or 2 of 8 or 4 (12 of 16)
+constexpr int kTileCols = kTileVecs * kLanes;
+constexpr int64_t kDepth = 256;  // k of a block: a tile's strips of a and b stream from the second-level cache at full speed
+
+struct Range {
+    int64_t begin, end;
+};
+
+// Part `index` of `count` nearly equal parts of `total` units of `unit` elements each (the last unit may be short), cut off at `limit`.
+inline Range part(int64_t limit, int64_t unit, int64_t index, int64_t count) {
+    const int64_t units = (limit + unit - 1) / unit;
+    const int64_t begin = units * index / count * unit, end = units * (index + 1) / count * unit;
+    return {begin < limit ? begin : limit, end < limit ? end : limit};
+}
+
+struct Product {
+    int64_t m = 0, n = 0, k = 0;
+    float* c = nullptr;
+    const float* scale = nullptr;
+    const float* bias = nullptr;
+    const float* residual = nullptr;  // placed like c
+    float alpha = 1;
+    int32_t activation = kNone;
+    int32_t accumulate = 0;
+    const float* a = nullptr;  // not null: rows of a can be read where they lie, lda apart
+    int64_t lda = 0;
+
+    // to[i * ld + p] = a[row + i, p0 + p] for i < rows, p < depth. May write up to the next multiple of kLanes of depth (≤ ld) behind each
+    // row.
+    virtual void pack_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* to, int64_t ld) const = 0;
+    // to[p * width + j] = b[p0 + p, col + j] for j < cols, 0 up to the next multiple of kLanes, which is ≤ width.
+    virtual void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const = 0;
+    // The places of the first elements of rows of c.
+    virtual void place(int64_t row, int64_t rows, int64_t* offsets) const = 0;
+
+protected:
+    ~Product() = default;
+};
+
+// The block rows × cols of c, by this thread alone.
+void multiply(const Product& product, Range rows, Range cols);
+
+// This worker's share of c: of its rows, or of its columns where packing b for every worker would cost more.
+void multiply_share(const Product& product, int worker, int workers);
