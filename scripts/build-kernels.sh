@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Compiles kernels/*.cu and kernels/cpu/*.cpp for the CPU: one shared library per instruction set, only what changed.
+#   build-kernels.sh OUT [CXX]     OUT gets libcodetr_kernels-LEVEL.so; CODETR_CXX or CXX choose the compiler
+#   CODETR_SANITIZE=1              address and undefined-behaviour sanitizers
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+out=$1
+compiler=${2:-${CODETR_CXX:-}}
+if [ -z "$compiler" ]; then
+    compiler=$("$root/scripts/find-compiler.sh")
+fi
+
+flags="-std=c++17 -O3 -g1 -fopenmp-simd -fno-math-errno -ffp-contract=fast -fvisibility=hidden -fno-exceptions -fPIC -Wall -Wextra -Werror -Wno-unused-function -Wno-unknown-pragmas"
+case $compiler in *clang*) flags="$flags -Wno-pass-failed" ;; esac
+link=
+if [ "${CODETR_SANITIZE:-}" = 1 ]; then
+    flags="$flags -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+    link="-fsanitize=address,undefined"
+    case $compiler in *clang*) link="$link -shared-libasan" ;; esac
+fi
+
+levels=baseline
+if [ "$(uname -m)" = x86_64 ]; then levels="x86-64-v3 x86-64-v4"; fi
+
+compile() { # SOURCE OBJECT FLAGS…
+    local source=$1 object=$2
+    shift 2
+    local command="$compiler -x c++ $* -I$root/kernels -c $source -o $object"
+    if [ ! -e "$object" ] || [ "$source" -nt "$object" ] || [ -n "$(find "$root/kernels" -name '*.h' -newer "$object" -print -quit)" ] ||
+        [ "$(cat "$object.cmd" 2>/dev/null)" != "$command" ]; then
+        rm -f "$object"
+        $command
+        echo "$command" >"$object.cmd"
+    fi
+}
+export -f compile
+export compiler root
+
+jobs=()
+for level in $levels; do
+    march=
+    [ "$level" = baseline ] || march="-march=$level"
+    [ "$level" = x86-64-v4 ] && march="$march -mprefer-vector-width=512"
+    mkdir -p "$out/obj/$level"
+    for source in "$root"/kernels/*.cu "$root"/kernels/cpu/*.cpp; do
+        [ -e "$source" ] && jobs+=("compile $source $out/obj/$level/$(basename "$source").o $flags $march")
+    done
+done
+# The double build: the same texts with 64-bit storage and sums, for tests.
+double=${levels%% *}
+march=
+[ "$double" = baseline ] || march="-march=$double"
+mkdir -p "$out/obj/$double-f64"
+for source in "$root"/kernels/*.cu; do
+    jobs+=("compile $source $out/obj/$double-f64/$(basename "$source").o $flags $march -DREAL=double -DREAL_IS_DOUBLE")
+done
+printf '%s\0' "${jobs[@]}" | xargs -0 -P "$(nproc)" -I{} bash -euc '{}'
+
+for level in $levels "$double-f64"; do
+    library=$out/libcodetr_kernels-$level.so
+    wanted=()
+    for source in "$root"/kernels/*.cu "$root"/kernels/cpu/*.cpp; do
+        object=$out/obj/$level/$(basename "$source").o
+        [ -e "$source" ] && [ -e "$object" ] && wanted+=("$object")
+    done
+    if [ ! -e "$library" ] || [ -n "$(find "${wanted[@]}" -newer "$library" -print -quit)" ] || [ "$(cat "$library.list" 2>/dev/null)" != "$link ${wanted[*]}" ]; then
+        "$compiler" -shared $link -o "$library.new" "${wanted[@]}"
+        mv "$library.new" "$library"
+        echo "$link ${wanted[*]}" >"$library.list"
+    fi
+done

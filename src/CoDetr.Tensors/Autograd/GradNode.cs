@@ -1,0 +1,54 @@
+namespace CoDetr.Tensors;
+
+/// <summary>One recorded op: its inputs, and how the gradient of its output becomes gradients of its inputs.</summary>
+internal sealed class GradNode
+{
+    [ThreadStatic]
+    private static long recorded;
+
+    private GradNode(string op, Tensor output, Tensor[] inputs, Func<Tensor, Tensor?[]> backward)
+    {
+        (Op, Output, Inputs, Backward) = (op, output, inputs, backward);
+        Order = ++recorded;
+        Scope = StepScope.Current;
+        if (Scope is not null)
+        {
+            (Begin, End) = (Scope.RecordedMark, Scope.Mark);
+            Scope.RecordedMark = End;
+        }
+    }
+
+    internal string Op { get; }
+
+    internal Tensor Output { get; }
+
+    internal Tensor[] Inputs { get; }
+
+    /// <summary>Dropped once it has run, so that what it saved is not held.</summary>
+    internal Func<Tensor, Tensor?[]>? Backward { get; set; }
+
+    /// <summary>Later ops have larger numbers: walking them downwards is a reverse topological order.</summary>
+    internal long Order { get; }
+
+    internal StepScope? Scope { get; }
+
+    /// <summary>The scope's marks between which this op (or what ran before it, unrecorded) allocated. Every reader was recorded later.</summary>
+    internal int Begin { get; }
+
+    internal int End { get; }
+
+    /// <summary>
+    /// Attaches a backward to an output, unless recording is off or no input needs a gradient. <paramref name="backward"/> gets the output's gradient and
+    /// returns one gradient (or null) per input; tensors that it allocates and does not return are freed after it.
+    /// </summary>
+    internal static Tensor Record(string op, Tensor output, Tensor[] inputs, Func<Tensor, Tensor?[]> backward)
+    {
+        if (!NoGrad.IsOn && Array.Exists(inputs, input => input.RequiresGrad))
+        {
+            output.RequiresGrad = true;
+            output.Node = new GradNode(op, output, inputs, backward);
+        }
+
+        return output;
+    }
+}

@@ -1,0 +1,174 @@
+using System.Runtime.InteropServices;
+
+namespace CoDetr.Tensors;
+
+/// <summary>The CPU: kernels from the host library, run by a pool of workers; products and convolutions from <c>kernels/cpu/</c>.</summary>
+public sealed unsafe class CpuDevice : Device, IDisposable
+{
+    private static nint gemm;
+    private static readonly nint[] Convolutions = new nint[3];
+
+    private readonly WorkerPool pool;
+    private readonly StoragePool storages = new();
+    private readonly nint[] scratch;
+    private long scratchBytes;
+    private long launches;
+
+    /// <summary>Makes a device with its own workers and memory.</summary>
+    /// <param name="workers">Threads that run kernels, the caller among them; all cores if not given.</param>
+    public CpuDevice(int? workers = null)
+    {
+        if (workers is < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(workers), workers, "A CPU device needs at least one worker.");
+        }
+
+        pool = new WorkerPool(workers ?? Environment.ProcessorCount);
+        scratch = new nint[pool.Count];
+    }
+
+    /// <summary>Threads that run kernels.</summary>
+    public int Workers => pool.Count;
+
+    /// <inheritdoc/>
+    public override string Description => $"cpu ({Workers} workers, {HostKernels.Level})";
+
+    /// <inheritdoc/>
+    public override long LiveBytes => storages.LiveBytes;
+
+    /// <inheritdoc/>
+    public override long PeakBytes => storages.PeakBytes;
+
+    /// <inheritdoc/>
+    public override long LiveCount => storages.LiveCount;
+
+    /// <inheritdoc/>
+    public override long Launches => launches;
+
+    /// <summary>Below this many operations a launch stays on the calling thread: waking a worker costs more. Tests set 0.</summary>
+    internal long SpreadFrom { get; set; } = 16384;
+
+    /// <summary>Fills new storages with NaN: a kernel that reads before it writes is seen. For tests.</summary>
+    internal bool Poison
+    {
+        get => storages.Poison;
+        set => storages.Poison = value;
+    }
+
+    /// <inheritdoc/>
+    public override void ResetPeak() => storages.ResetPeak();
+
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+    }
+
+    /// <inheritdoc/>
+    public override void Launch(Kernel kernel, Work work, params ReadOnlySpan<KernelArg> args)
+    {
+        long* values = stackalloc long[args.Length];
+        void** pointers = stackalloc void*[args.Length];
+        DType real = kernel.Bind(args, new Span<long>(values, args.Length));
+        if (work.Items == 0)
+        {
+            return;
+        }
+
+        for (int i = 0; i < args.Length; i++)
+        {
+            pointers[i] = &values[i];
+        }
+
+        ref nint entry = ref kernel.HostEntries[real == DType.F64 ? 1 : 0];
+        if (entry == 0)
+        {
+            entry = HostKernels.Find("host_" + kernel.Name, real);
+        }
+
+        launches++;
+        ReserveScratch(work.ScratchBytes);
+        bool spread = work.Items > 1 && work.Items * work.Cost >= SpreadFrom;
+        pool.Run(new WorkerPool.Job(entry, (nint)pointers, true, scratch, scratchBytes, 1), spread ? (int)Math.Min(Workers, work.Items) : 1);
+    }
+
+    /// <summary>Stops the workers and frees unused memory.</summary>
+    public void Dispose()
+    {
+        pool.Dispose();
+        storages.Dispose();
+        foreach (nint block in scratch)
+        {
+            NativeMemory.AlignedFree((void*)block);
+        }
+    }
+
+    internal override Storage Allocate(long bytes)
+    {
+        Storage storage = new(this, storages.Take(bytes), bytes);
+        StepScope.Track(storage);
+        return storage;
+    }
+
+    internal override void Release(nint pointer, long bytes) => storages.Return(pointer, bytes);
+
+    internal override void Clear(nint pointer, long bytes) => NativeMemory.Clear((void*)pointer, (nuint)bytes);
+
+    internal override void Copy(nint from, nint to, long bytes) => NativeMemory.Copy((void*)from, (void*)to, (nuint)bytes);
+
+    internal override void Upload(ReadOnlySpan<byte> from, nint to) => from.CopyTo(new Span<byte>((void*)to, from.Length));
+
+    internal override void Download(nint from, Span<byte> to) => new ReadOnlySpan<byte>((void*)from, to.Length).CopyTo(to);
+
+    internal override void Gemm(in GemmProblem problem)
+    {
+        if (gemm == 0)
+        {
+            gemm = HostKernels.Find("cpu_gemm", DType.F32);
+        }
+
+        Run(gemm, problem, problem.Batch * problem.M * problem.N * Math.Max(problem.K, 1));
+    }
+
+    internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem)
+    {
+        ref nint function = ref Convolutions[(int)pass];
+        if (function == 0)
+        {
+            function = HostKernels.Find(
+                pass switch
+                {
+                    ConvolutionPass.Forward => "cpu_conv_forward",
+                    ConvolutionPass.BackwardData => "cpu_conv_backward_data",
+                    _ => "cpu_conv_backward_weight",
+                },
+                DType.F32);
+        }
+
+        long products = problem.Batch * problem.OutHeight * problem.OutWidth * problem.OutChannels * problem.KernelHeight * problem.KernelWidth
+            * problem.Channels / problem.Groups;
+        Run(function, problem, products);
+    }
+
+    private void Run<T>(nint function, T args, long products)
+        where T : unmanaged
+    {
+        launches++;
+        pool.Run(new WorkerPool.Job(function, (nint)(&args), false, scratch, 0, 1), products >= SpreadFrom ? Workers : 1);
+    }
+
+    private void ReserveScratch(int bytes)
+    {
+        if (bytes <= scratchBytes)
+        {
+            return;
+        }
+
+        for (int i = 0; i < scratch.Length; i++)
+        {
+            NativeMemory.AlignedFree((void*)scratch[i]);
+            scratch[i] = (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        }
+
+        scratchBytes = bytes;
+    }
+}

@@ -1,0 +1,54 @@
+namespace CoDetr.Tensors;
+
+/// <summary>Where tensors lie and kernels run. Ops know only this.</summary>
+public abstract class Device
+{
+    private static Device? chosen;
+
+    /// <summary>The device of tensors that are made without naming one: the CPU with all its cores, unless set.</summary>
+    public static Device Default
+    {
+        get => chosen ??= new CpuDevice();
+        set => chosen = value;
+    }
+
+    /// <summary>For people, for example <c>cpu (2 workers, x86-64-v4)</c>.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>Bytes that tensors hold now.</summary>
+    public abstract long LiveBytes { get; }
+
+    /// <summary>The most bytes that tensors held at once since <see cref="ResetPeak"/>.</summary>
+    public abstract long PeakBytes { get; }
+
+    /// <summary>Allocations that are alive now.</summary>
+    public abstract long LiveCount { get; }
+
+    /// <summary>Kernel, product and convolution launches so far.</summary>
+    public abstract long Launches { get; }
+
+    /// <summary>Starts a new high-water mark at the present level.</summary>
+    public abstract void ResetPeak();
+
+    /// <summary>Checks <paramref name="args"/> against the kernel's signature, then runs it in stream order.</summary>
+    public abstract void Launch(Kernel kernel, Work work, params ReadOnlySpan<KernelArg> args);
+
+    /// <summary>Waits until everything launched has run.</summary>
+    public abstract void Synchronize();
+
+    internal abstract Storage Allocate(long bytes);
+
+    internal abstract void Release(nint pointer, long bytes);
+
+    internal abstract void Clear(nint pointer, long bytes);
+
+    internal abstract void Copy(nint from, nint to, long bytes);
+
+    internal abstract void Upload(ReadOnlySpan<byte> from, nint to);
+
+    internal abstract void Download(nint from, Span<byte> to);
+
+    internal abstract void Gemm(in GemmProblem problem);
+
+    internal abstract void Convolve(ConvolutionPass pass, in ConvolutionProblem problem);
+}
