@@ -67,49 +67,49 @@ void finish(const Tile& t, const float* sums, int64_t ld, int64_t rows) {
     }
 }
 
+// Calls f(i, v) for each vector of a tile, with i and v known to the compiler: left a loop, the tile would live in memory.
+template <int Rows, int Vecs, class F>
+inline __attribute__((always_inline)) void each(F f) {
+    UNROLL
+    for (int i = 0; i < Rows; i++) {
+        UNROLL
+        for (int v = 0; v < Vecs; v++) f(i, v);
+    }
+}
+
 // One tile of Rows × (Vecs · kLanes) and one block of k. The sums stay in registers to the end.
 template <int Rows, int Vecs>
 void compute(const Tile& t) {
+    constexpr int width = Vecs * kLanes;
     Vec sums[Rows][Vecs] = {};
     const float *a = t.a, *b = t.b;
-    for (int64_t p = 0; p < t.depth; p++, b += Vecs * kLanes) {
+    for (int64_t p = 0; p < t.depth; p++, b += width) {
         Vec row[Vecs];
-        for (int v = 0; v < Vecs; v++) row[v] = load(b + v * kLanes);
-        for (int i = 0; i < Rows; i++) {
-            const Vec x = splat(a[i * t.lda + p]);
-            for (int v = 0; v < Vecs; v++) sums[i][v] = multiply_add(x, row[v], sums[i][v]);
-        }
+        each<1, Vecs>([&](int, int v) { row[v] = load(b + v * kLanes); });
+        each<Rows, Vecs>([&](int i, int v) { sums[i][v] = multiply_add(splat(a[i * t.lda + p]), row[v], sums[i][v]); });
     }
-    if (!t.first) {
-        for (int i = 0; i < Rows; i++)
-            for (int v = 0; v < Vecs; v++) sums[i][v] += load(t.partial + i * t.ld_partial + v * kLanes);
-    }
-    if (!t.last) {
-        for (int i = 0; i < Rows; i++)
-            for (int v = 0; v < Vecs; v++) store(t.partial + i * t.ld_partial + v * kLanes, sums[i][v]);
-        return;
-    }
+    if (!t.first) each<Rows, Vecs>([&](int i, int v) { sums[i][v] += load(t.partial + i * t.ld_partial + v * kLanes); });
+    if (!t.last) return each<Rows, Vecs>([&](int i, int v) { store(t.partial + i * t.ld_partial + v * kLanes, sums[i][v]); });
 
     const Product& product = *t.product;
-    if (t.cols < Vecs * kLanes || product.activation > kRelu) {
-        float tile[Rows][Vecs * kLanes];
-        for (int i = 0; i < Rows; i++)
-            for (int v = 0; v < Vecs; v++) store(&tile[i][v * kLanes], sums[i][v]);
-        return finish(t, tile[0], Vecs * kLanes, Rows);
+    if (t.cols < width || product.activation > kRelu) {
+        float tile[Rows * width];
+        each<Rows, Vecs>([&](int i, int v) { store(tile + i * width + v * kLanes, sums[i][v]); });
+        return finish(t, tile, width, Rows);
     }
-    for (int v = 0; v < Vecs; v++) {
-        const int64_t col = t.col + v * kLanes;
-        const Vec scale = product.scale ? product.alpha * load(product.scale + col) : splat(product.alpha);
-        const Vec bias = product.bias ? load(product.bias + col) : Vec{};
-        for (int i = 0; i < Rows; i++) {
-            Vec x = multiply_add(sums[i][v], scale, bias);
-            if (product.residual) x += load(product.residual + t.offsets[i] + col);
-            if (product.activation == kRelu) x = max(x, Vec{});
-            float* to = product.c + t.offsets[i] + col;
-            if (product.accumulate) x += load(to);
-            store(to, x);
-        }
-    }
+    Vec scale[Vecs], bias[Vecs];
+    each<1, Vecs>([&](int, int v) {
+        scale[v] = product.scale ? product.alpha * load(product.scale + t.col + v * kLanes) : splat(product.alpha);
+        bias[v] = product.bias ? load(product.bias + t.col + v * kLanes) : Vec{};
+    });
+    each<Rows, Vecs>([&](int i, int v) {
+        const int64_t at = t.offsets[i] + t.col + v * kLanes;
+        Vec x = multiply_add(sums[i][v], scale[v], bias[v]);
+        if (product.residual) x += load(product.residual + at);
+        if (product.activation == kRelu) x = max(x, Vec{});
+        if (product.accumulate) x += load(product.c + at);
+        store(product.c + at, x);
+    });
 }
 
 using Compute = void (*)(const Tile&);
