@@ -28,6 +28,16 @@ public enum DType
 /// <summary>Sizes of the element types.</summary>
 public static class DTypes
 {
+    /// <summary>The element type that a C# type is stored as.</summary>
+    public static DType Of<T>()
+        where T : unmanaged =>
+        typeof(T) == typeof(float) ? DType.F32
+        : typeof(T) == typeof(double) ? DType.F64
+        : typeof(T) == typeof(int) ? DType.I32
+        : typeof(T) == typeof(long) ? DType.I64
+        : typeof(T) == typeof(byte) ? DType.U8
+        : throw new ShapeException($"No element type for {typeof(T).Name}.");
+
     extension(DType dtype)
     {
         /// <summary>Bytes of one element.</summary>

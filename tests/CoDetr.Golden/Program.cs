@@ -1,1 +1,69 @@
-return 0;
+using System.Diagnostics;
+using CoDetr.Golden;
+using CoDetr.Golden.Claims;
+using CoDetr.Tensors;
+
+// codetr-golden [DIR] [--claimed] [--only PATTERN]: runs every case of a folder against the engine.
+string? folder = null;
+Claim only = new("*", _ => { });
+bool claimedOnly = false;
+for (int i = 0; i < args.Length; i++)
+{
+    switch (args[i])
+    {
+        case "--claimed":
+            claimedOnly = true;
+            break;
+        case "--only" when i + 1 < args.Length:
+            only = new Claim(args[++i], _ => { });
+            break;
+        case not ['-', ..] when folder is null:
+            folder = args[i];
+            break;
+        default:
+            Console.Error.WriteLine("usage: golden [DIR] [--claimed] [--only PATTERN]");
+            return 2;
+    }
+}
+
+folder ??= Path.Combine("tests", "golden");
+if (!Directory.Exists(folder))
+{
+    Console.Error.WriteLine($"There is no folder '{folder}' with golden cases.");
+    return 2;
+}
+
+Summary summary = new();
+foreach (string path in Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+{
+    using GoldenCase? golden = GoldenCase.Open(path);
+    if (golden is null || !only.Fits(golden.Name))
+    {
+        continue;
+    }
+
+    Claim? claim = AllClaims.List.FirstOrDefault(c => c.Fits(golden.Name));
+    if (claim is not null)
+    {
+        Run(golden, claim);
+    }
+
+    summary.Add(golden, claim is not null);
+}
+
+return summary.Print(claimedOnly) ? 0 : 1;
+
+static void Run(GoldenCase golden, Claim claim)
+{
+    try
+    {
+        using StepScope scope = StepScope.Begin();
+        claim.Run(golden);
+    }
+#pragma warning disable CA1031 // whatever a case throws is its failure; the others still run
+    catch (Exception e)
+#pragma warning restore CA1031
+    {
+        golden.Fail($"{e.GetType().Name}: {e.Message}{Environment.NewLine}{new StackTrace(e, fNeedFileInfo: true).ToString().Split('\n').FirstOrDefault(l => l.Contains("CoDetr", StringComparison.Ordinal))}");
+    }
+}

@@ -1,0 +1,10 @@
+namespace CoDetr.Golden.Claims;
+
+/// <summary>Every claim, one line a file. The first that fits a case is taken.</summary>
+internal static class AllClaims
+{
+    internal static IReadOnlyList<Claim> List { get; } =
+    [
+        .. NormClaims.List,
+    ];
+}
