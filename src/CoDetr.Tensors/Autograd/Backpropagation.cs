@@ -3,6 +3,10 @@ namespace CoDetr.Tensors;
 /// <summary>The backward walk: the recorded ops in reverse order, gradients added where paths meet, memory returned as it goes.</summary>
 public static class Backpropagation
 {
+    /// <summary>Storages made since the walk began hold gradients and nothing else; only those may be freed when a gradient is used up.</summary>
+    [ThreadStatic]
+    private static long walkBegan;
+
     extension(Tensor loss)
     {
         /// <summary>
@@ -24,11 +28,15 @@ public static class Backpropagation
 
             using NoGrad off = NoGrad.Begin();
             GradNode last = loss.Node;
+            long outerWalk = walkBegan;
+            walkBegan = Storage.LastOrder;
             Accumulate(loss, gradient ?? Tensor.From<float>([1f], loss.Shape, loss.Device), owned: gradient is null);
             foreach (GradNode node in Reachable(last))
             {
                 Step(node, freeForward: node != last);
             }
+
+            walkBegan = outerWalk;
         }
     }
 
@@ -48,6 +56,19 @@ public static class Backpropagation
         }
 
         return tensor.Grad!;
+    }
+
+    /// <summary>Takes the gradient away from a tensor that will not be asked for it again.</summary>
+    internal static Tensor? TakeGrad(Tensor tensor)
+    {
+        Tensor? grad = tensor.Grad;
+        if (grad is not null)
+        {
+            tensor.Grad = null;
+            grad.Storage.Holders--;
+        }
+
+        return grad;
     }
 
     private static List<GradNode> Reachable(GradNode last)
@@ -89,7 +110,7 @@ public static class Backpropagation
                 {
                     Check.That(dx.Shape == node.Inputs[i].Shape, $"the gradient of input {i} of {node.Op} has shape {dx.Shape}, not {node.Inputs[i].Shape}.");
                     bool isNew = dx.Storage != dy.Storage || node.Output.OwnsGrad;
-                    Accumulate(node.Inputs[i], dx, owned: isNew && gradients.Count(g => g?.Storage == dx.Storage) == 1 && !IsInput(node, dx));
+                    Accumulate(node.Inputs[i], dx, owned: isNew && gradients.Count(g => g?.Storage == dx.Storage) == 1 && dx.Storage.Order > walkBegan);
                 }
             }
 
@@ -102,10 +123,6 @@ public static class Backpropagation
             node.Scope?.FreeBetween(node.Begin, node.End);
         }
     }
-
-    /// <summary>A backward may hand on a tensor of the forward pass itself; that one is not ours to add to.</summary>
-    private static bool IsInput(GradNode node, Tensor gradient) =>
-        gradient.Storage.IsKept || Array.Exists(node.Inputs, input => input.Storage == gradient.Storage) || node.Output.Storage == gradient.Storage;
 
     private static void Accumulate(Tensor tensor, Tensor gradient, bool owned)
     {
@@ -136,7 +153,7 @@ public static class Backpropagation
 
     private static void Release(Tensor gradient)
     {
-        if (--gradient.Storage.Holders == 0 && !gradient.Storage.IsKept)
+        if (--gradient.Storage.Holders == 0 && !gradient.Storage.IsKept && gradient.Storage.Order > walkBegan)
         {
             gradient.Storage.Free();
         }

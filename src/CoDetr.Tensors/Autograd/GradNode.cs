@@ -9,6 +9,11 @@ internal sealed class GradNode
     private GradNode(string op, Tensor output, Tensor[] inputs, Func<Tensor, Tensor?[]> backward)
     {
         (Op, Output, Inputs, Backward) = (op, output, inputs, backward);
+        foreach (Tensor input in inputs)
+        {
+            input.Storage.IsKept |= input.Node is null; // leaves are read after backward
+        }
+
         Order = ++recorded;
         Scope = StepScope.Current;
         if (Scope is not null)

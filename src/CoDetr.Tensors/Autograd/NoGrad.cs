@@ -6,14 +6,19 @@ public sealed class NoGrad : IDisposable
     [ThreadStatic]
     private static int depth;
 
+    private readonly int before;
     private bool ended;
 
-    private NoGrad() => depth++;
+    private NoGrad(int inside)
+    {
+        before = depth;
+        depth = inside;
+    }
 
     internal static bool IsOn => depth > 0;
 
     /// <summary>Starts the stretch.</summary>
-    public static NoGrad Begin() => new();
+    public static NoGrad Begin() => new(depth + 1);
 
     /// <summary>Ends it.</summary>
     public void Dispose()
@@ -21,7 +26,10 @@ public sealed class NoGrad : IDisposable
         if (!ended)
         {
             ended = true;
-            depth--;
+            depth = before;
         }
     }
+
+    /// <summary>Starts a stretch that is recorded although the code around it is not.</summary>
+    internal static NoGrad Lift() => new(0);
 }

@@ -34,11 +34,32 @@ public sealed class StepScope : IDisposable
     /// <summary>Opens a stretch whose allocations belong to nobody: parameters and optimiser state made within a step.</summary>
     public static StepScope Persistent() => new(null);
 
+    /// <summary>
+    /// Runs a part of a model; where nothing is recorded, everything that it allocated but its result is returned at once, so that inference holds one
+    /// layer's activations, not all.
+    /// </summary>
+    public static Tensor Contain(Func<Tensor> part)
+    {
+        if (!NoGrad.IsOn)
+        {
+            return part();
+        }
+
+        using StepScope inner = Begin();
+        return inner.HandOver(part());
+    }
+
     /// <summary>Hands the tensor's storage to the enclosing scope (or to nobody), so that it outlives this one and backward.</summary>
     public Tensor Keep(Tensor tensor)
     {
+        tensor.Storage.IsKept = true;
+        return HandOver(tensor);
+    }
+
+    /// <summary>Hands the tensor's storage to the enclosing scope; backward may still free it there.</summary>
+    internal Tensor HandOver(Tensor tensor)
+    {
         Storage storage = tensor.Storage;
-        storage.IsKept = true;
         if (storage.Owner == this)
         {
             storage.Owner = outer;
