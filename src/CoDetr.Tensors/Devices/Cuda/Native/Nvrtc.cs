@@ -1,0 +1,69 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace CoDetr.Tensors;
+
+/// <summary>NVRTC, the compiler of kernel texts for GPUs: the calls that are used, and where the library was found.</summary>
+internal static unsafe partial class Nvrtc
+{
+    private const string Library = "nvrtc";
+
+    private static readonly Lazy<NativeSearch> Found = new(() => NativeSearch.Find(
+        "CODETR_NVRTC",
+        OperatingSystem.IsWindows()
+            ? ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll", "nvrtc64_112_0.dll"]
+            : ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"],
+        OperatingSystem.IsWindows() ? ["nvrtc-builtins64_*.dll"] : ["libnvrtc-builtins.so.*"]));
+
+    static Nvrtc() => NativeLibrary.SetDllImportResolver(
+        typeof(Nvrtc).Assembly,
+        (string name, Assembly _, DllImportSearchPath? _) => name == Library ? Found.Value.Handle : 0);
+
+    /// <summary>Whether the library could be loaded.</summary>
+    internal static bool IsAvailable => Found.Value.Handle != 0;
+
+    /// <summary>What was loaded; empty if nothing.</summary>
+    internal static string Path => Found.Value.Path;
+
+    /// <summary>What was tried, in order, and what came of it.</summary>
+    internal static IReadOnlyList<string> Tried => Found.Value.Tried;
+
+    [LibraryImport(Library, EntryPoint = "nvrtcVersion")]
+    internal static partial int Version(out int major, out int minor);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetNumSupportedArchs")]
+    internal static partial int GetArchitectureCount(out int count);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetSupportedArchs")]
+    internal static partial int GetArchitectures(Span<int> architectures);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcCreateProgram", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int CreateProgram(out nint program, string text, string name, int headers, string[] headerTexts, string[] headerNames);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcDestroyProgram")]
+    internal static partial int DestroyProgram(ref nint program);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcCompileProgram", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int CompileProgram(nint program, int count, string[] options);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetProgramLogSize")]
+    internal static partial int GetLogSize(nint program, out nuint bytes);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetProgramLog")]
+    internal static partial int GetLog(nint program, Span<byte> log);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetCUBINSize")]
+    internal static partial int GetCubinSize(nint program, out nuint bytes);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetCUBIN")]
+    internal static partial int GetCubin(nint program, Span<byte> cubin);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetPTXSize")]
+    internal static partial int GetPtxSize(nint program, out nuint bytes);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetPTX")]
+    internal static partial int GetPtx(nint program, Span<byte> ptx);
+
+    [LibraryImport(Library, EntryPoint = "nvrtcGetErrorString")]
+    internal static partial nint GetErrorString(int result);
+}

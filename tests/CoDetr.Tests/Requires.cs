@@ -1,0 +1,17 @@
+namespace CoDetr.Tests;
+
+/// <summary>Parts that a machine may lack. The test is skipped there, and says so; where <c>CI</c> is set it fails instead.</summary>
+internal static class Requires
+{
+    internal static void Nvrtc() => Part(Tensors.Nvrtc.IsAvailable, "NVRTC was not found. Type: scripts/install-nvrtc.sh");
+
+    internal static void Part(bool isThere, string otherwise)
+    {
+        if (!isThere && Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
+        {
+            Assert.Fail(otherwise);
+        }
+
+        Assert.SkipUnless(isThere, otherwise);
+    }
+}
