@@ -8,8 +8,6 @@ internal static class ImageFormat
     /// <summary>Throws unless the bytes begin as a JPEG, PNG or BMP file.</summary>
     internal static void Check(ReadOnlySpan<byte> bytes, string path)
     {
-        if (bytes.IsEmpty)
-            throw new DataException($"{path}: the image file is empty (0 bytes).");
         if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) || bytes.StartsWith("BM"u8))
             return;
         if (bytes.StartsWith(PngStructure.Signature))

@@ -57,8 +57,8 @@ public static class ImageReader
 
     private static SKCodec Open(string path)
     {
-        byte[] bytes = ReadBytes(path);
-        ImageFormat.Check(bytes, path);
+        using SKData bytes = ReadBytes(path);
+        ImageFormat.Check(bytes.Span, path);
         var stream = new SKMemoryStream(bytes); // the codec becomes its owner
         SKCodec codec = SKCodec.Create(stream, out SKCodecResult result)
             ?? throw new DataException($"{path}: {Describe(result)}.");
@@ -74,14 +74,15 @@ public static class ImageReader
         }
     }
 
-    private static byte[] ReadBytes(string path)
+    /// <summary>The file in memory that the garbage collector does not see.</summary>
+    private static SKData ReadBytes(string path)
     {
         using FileStream stream = DataFiles.OpenRead(path, "image file");
         if (stream.Length > MaxFileBytes)
             throw new DataException($"{path}: an image file of {stream.Length >> 20} MiB is not read; the most is {MaxFileBytes >> 20} MiB.");
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
+        if (stream.Length == 0)
+            throw new DataException($"{path}: the image file is empty (0 bytes).");
+        return SKData.Create(stream, stream.Length) ?? throw new DataException($"{path}: this image file cannot be read to its end.");
     }
 
     private static string Describe(SKCodecResult result) => result switch
