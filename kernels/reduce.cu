@@ -21,11 +21,10 @@ KERNEL(reduce_sum_axis, real* y, const real* x,  // [outer, inner], [outer, coun
 }
 
 // dx[o, r, i] = scale * dy[o, i]
-KERNEL(reduce_spread_axis,
-       real* dx, const real* dy,  // [outer, count, inner], [outer, inner]
+KERNEL(reduce_spread_axis, real* dx, const real* dy,  // [outer, count, inner], [outer, inner]
        index_t outer, int count, int inner, float scale) {
-    TEAM_LOOP(t, outer * count) {
+    TEAM_LOOP (t, outer * count) {
         const real* row = dy + t / count * inner;
-        LANE_LOOP(i, inner) dx[t * inner + i] = (real)((acc)row[i] * (acc)scale);
+        LANE_LOOP (i, inner) dx[t * inner + i] = (real)((acc)row[i] * (acc)scale);
     }
 }
