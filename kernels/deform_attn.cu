@@ -9,8 +9,8 @@
 // (4: center x, center y, width, height); weights = softmax of the scores over (levels, points).
 
 struct Attention {
-    const int *sizes, *starts;                    // [levels, 2] (height, width) in cells, [levels] first token
-    const acc *reference, *offsets, *scores;      // [batch, queries, levels, dims], [batch, queries, heads, levels, points, 2 | 1]
+    const int *sizes, *starts;                // [levels, 2] (height, width) in cells, [levels] first token
+    const acc *reference, *offsets, *scores;  // [batch, queries, levels, dims], [batch, queries, heads, levels, points, 2 | 1]
     int tokens, queries, heads, channels, levels, points, dims;
 
     METHOD int samples() const { return levels * points; }
@@ -62,11 +62,13 @@ FN void each_sample(const Attention& a, index_t row, F f) {
         const Level v = level_of(a, row, l);
         const acc* offset = a.offsets + (row * a.levels + l) * points * 2;
         LANE_LOOP (p, points)
-            f(l * points + p, v, corners_of(v.base_x + offset[2 * p] * v.scale_x, v.base_y + offset[2 * p + 1] * v.scale_y, v.height, v.width));
+            f(l * points + p, v,
+              corners_of(v.base_x + offset[2 * p] * v.scale_x, v.base_y + offset[2 * p + 1] * v.scale_y, v.height, v.width));
     }
 }
 
-// C: the number of channels, or at most 64 of them if 0. Each sample's corners are worked out once, lanes over samples; then lanes are channels.
+// C: the number of channels, or at most 64 of them if 0. Each sample's corners are worked out once, lanes over samples; then lanes are
+// channels.
 template <int C, int P>
 FN void gather(real* out, const real* value, const Attention& a, int batch) {
     const int channels = C ? C : a.channels, samples = a.samples(), stride = a.stride();
@@ -96,7 +98,8 @@ FN void gather(real* out, const real* value, const Attention& a, int batch) {
 
 // Rows in the order (n, h, q): all queries of a plane (n, h) belong to one CPU worker, which alone writes its dvalue.
 template <int C, int P>
-FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const real* dout, const real* value, const Attention& a, int batch) {
+FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const real* dout, const real* value, const Attention& a,
+                int batch) {
     const int channels = C ? C : a.channels, samples = a.samples(), stride = a.stride();
     TEAM_LOOP_OWNING (t, (index_t)batch * a.heads * a.queries, a.queries) {
         const index_t n = t / a.queries / a.heads, h = t / a.queries % a.heads, row = (n * a.queries + t % a.queries) * a.heads + h;
@@ -117,7 +120,8 @@ FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const re
         const real* g = dout + row * channels;
         for (int s = 0; s < samples; ++s) {
             const acc w0 = w[s], w1 = w[samples + s], w2 = w[2 * samples + s], w3 = w[3 * samples + s];
-            const index_t k0 = plane + at[s], k1 = plane + at[samples + s], k2 = plane + at[2 * samples + s], k3 = plane + at[3 * samples + s];
+            const index_t k0 = plane + at[s], k1 = plane + at[samples + s], k2 = plane + at[2 * samples + s],
+                          k3 = plane + at[3 * samples + s];
             const real *v0 = value + k0, *v1 = value + k1, *v2 = value + k2, *v3 = value + k3;
             acc *d0 = dvalue + k0, *d1 = dvalue + k1, *d2 = dvalue + k2, *d3 = dvalue + k3;
             const Sums4 d = team_sum4(channels, [&](int c, acc& s0, acc& s1, acc& s2, acc& s3) {
@@ -133,9 +137,7 @@ FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const re
                 scatter_add(d2 + c, w2 * gc);
                 scatter_add(d3 + c, w3 * gc);
             }
-            LANE_ZERO {
-                UNROLL for (int j = 0; j < 4; ++j) dot[j * samples + s] = d.v[j];
-            }
+            LANE_ZERO { UNROLL for (int j = 0; j < 4; ++j) dot[j * samples + s] = d.v[j]; }
         }
         each_sample<P>(a, row, [&](int s, const Level& v, const Corners& k) {
             acc dw = 0, dx = 0, dy = 0;
@@ -160,8 +162,8 @@ FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const re
 }
 
 KERNEL(deform_attn_forward, real* out, const real* value,  // [batch, queries, heads, channels], [batch, tokens, heads, channels]
-       const int* sizes, const int* starts, const acc* reference, const acc* offsets, const acc* scores,
-       int batch, int tokens, int queries, int heads, int channels, int levels, int points, int dims) {
+       const int* sizes, const int* starts, const acc* reference, const acc* offsets, const acc* scores, int batch, int tokens, int queries,
+       int heads, int channels, int levels, int points, int dims) {
     const Attention a = {sizes, starts, reference, offsets, scores, tokens, queries, heads, channels, levels, points, dims};
     if (points == 4 && channels == 32) gather<32, 4>(out, value, a, batch);
     else if (points == 4 && channels == 16) gather<16, 4>(out, value, a, batch);
@@ -170,9 +172,9 @@ KERNEL(deform_attn_forward, real* out, const real* value,  // [batch, queries, h
 }
 
 // dvalue is zero before. dpoints (gradients of the points as fractions of the level) may be absent.
-KERNEL(deform_attn_backward, acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const real* dout, const real* value,
-       const int* sizes, const int* starts, const acc* reference, const acc* offsets, const acc* scores,
-       int batch, int tokens, int queries, int heads, int channels, int levels, int points, int dims) {
+KERNEL(deform_attn_backward, acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const real* dout, const real* value, const int* sizes,
+       const int* starts, const acc* reference, const acc* offsets, const acc* scores, int batch, int tokens, int queries, int heads,
+       int channels, int levels, int points, int dims) {
     const Attention a = {sizes, starts, reference, offsets, scores, tokens, queries, heads, channels, levels, points, dims};
     if (points == 4 && channels == 32) scatter<32, 4>(dvalue, doffsets, dscores, dpoints, dout, value, a, batch);
     else if (points == 4 && channels == 16) scatter<16, 4>(dvalue, doffsets, dscores, dpoints, dout, value, a, batch);
@@ -181,7 +183,8 @@ KERNEL(deform_attn_backward, acc* dvalue, acc* doffsets, acc* dscores, acc* dpoi
 }
 
 // dreference from the gradients of the points: the center moves every point of its level, the size stretches the offsets.
-KERNEL(deform_attn_backward_reference, acc* dreference, const acc* dpoints, const acc* offsets,  // [rows, levels, dims], [rows, heads, levels, points, 2]
+KERNEL(deform_attn_backward_reference, acc* dreference, const acc* dpoints,
+       const acc* offsets,  // [rows, levels, dims], [rows, heads, levels, points, 2]
        int rows, int heads, int levels, int points, int dims) {
     ELEMENT_LOOP (i, (index_t)rows * levels) {
         const index_t row = i / levels, l = i % levels;
