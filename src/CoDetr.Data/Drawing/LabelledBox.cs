@@ -10,7 +10,7 @@ namespace CoDetr.Data;
 public readonly record struct LabelledBox(double X1, double Y1, double X2, double Y2, int Label, string Text)
 {
     /// <summary>A detection with class name and score.</summary>
-    public static LabelledBox Of(Detection d, CocoFile file) =>
+    public static LabelledBox Of(ScoredBox d, CocoFile file) =>
         new(d.X, d.Y, d.X + d.Width, d.Y + d.Height, d.Label, $"{file.Categories[d.Label].Name} {d.Score:F2}");
 
     /// <summary>What the annotator drew.</summary>

@@ -24,7 +24,7 @@ internal sealed class BoxMatching
 
     /// <param name="truths">objects of this class in this image, crowds included</param>
     /// <param name="detections">of this class in this image, best first, cut to the largest limit</param>
-    internal BoxMatching(IReadOnlyList<CocoAnnotation> truths, IReadOnlyList<Detection> detections)
+    internal BoxMatching(IReadOnlyList<CocoAnnotation> truths, IReadOnlyList<ScoredBox> detections)
     {
         Scores = [.. detections.Select(d => d.Score)];
         Positives = new int[AreaRanges.Count];
@@ -47,7 +47,7 @@ internal sealed class BoxMatching
 
     private Span<bool> Part(bool[] all, int range, int threshold) => all.AsSpan((range * Thresholds.Length + threshold) * Scores.Length, Scores.Length);
 
-    private void Match(int range, IReadOnlyList<CocoAnnotation> truths, IReadOnlyList<Detection> detections, double[,] overlaps)
+    private void Match(int range, IReadOnlyList<CocoAnnotation> truths, IReadOnlyList<ScoredBox> detections, double[,] overlaps)
     {
         bool[] truthIgnored = [.. truths.Select(t => t.IsCrowd || !AreaRanges.Contains(range, t.Area))];
         int[] order = [.. Enumerable.Range(0, truths.Count).OrderBy(t => truthIgnored[t])]; // stable: those that count come first
@@ -86,13 +86,13 @@ internal sealed class BoxMatching
     }
 
     /// <summary>IoU; over a crowd the intersection's share of the detection.</summary>
-    private static double[,] Overlaps(IReadOnlyList<CocoAnnotation> truths, IReadOnlyList<Detection> detections)
+    private static double[,] Overlaps(IReadOnlyList<CocoAnnotation> truths, IReadOnlyList<ScoredBox> detections)
     {
         var overlaps = new double[detections.Count, truths.Count];
         for (int d = 0; d < detections.Count; d++)
             for (int t = 0; t < truths.Count; t++)
             {
-                Detection a = detections[d];
+                ScoredBox a = detections[d];
                 CocoAnnotation b = truths[t];
                 double width = Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X);
                 double height = Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y);

@@ -7,7 +7,7 @@ public static class CocoEvaluation
     /// <param name="truth">boxes as they stand in the file; area as annotated</param>
     /// <param name="detections">in any order; equal scores keep theirs</param>
     /// <param name="limits">null: 1, 10, 100</param>
-    public static CocoScores Evaluate(CocoFile truth, IReadOnlyList<Detection> detections, DetectionLimits? limits = null)
+    public static CocoScores Evaluate(CocoFile truth, IReadOnlyList<ScoredBox> detections, DetectionLimits? limits = null)
     {
         DetectionLimits chosen = limits ?? DetectionLimits.Coco;
         int classes = truth.Categories.Count;
@@ -21,15 +21,15 @@ public static class CocoEvaluation
     }
 
     /// <summary>For each class the images that have something of it, ordered by id as the COCO API does: that decides between equal scores.</summary>
-    private static List<BoxMatching>[] MatchAll(CocoFile truth, IReadOnlyList<Detection> detections, int most)
+    private static List<BoxMatching>[] MatchAll(CocoFile truth, IReadOnlyList<ScoredBox> detections, int most)
     {
         int classes = truth.Categories.Count;
-        var found = new Dictionary<(int Image, int Label), List<Detection>>();
-        foreach (Detection d in detections)
+        var found = new Dictionary<(int Image, int Label), List<ScoredBox>>();
+        foreach (ScoredBox d in detections)
         {
             if ((uint)d.Image >= truth.Images.Count || (uint)d.Label >= classes || double.IsNaN(d.Score))
                 throw new ArgumentException($"detection {d} names no image or class of the truth, or has no score", nameof(detections));
-            if (!found.TryGetValue((d.Image, d.Label), out List<Detection>? list))
+            if (!found.TryGetValue((d.Image, d.Label), out List<ScoredBox>? list))
                 found[(d.Image, d.Label)] = list = [];
             list.Add(d);
         }
@@ -41,7 +41,7 @@ public static class CocoEvaluation
             ILookup<int, CocoAnnotation> objects = truth.Images[image].Annotations.ToLookup(a => a.Label);
             for (int label = 0; label < classes; label++)
             {
-                bool any = found.TryGetValue((image, label), out List<Detection>? list);
+                bool any = found.TryGetValue((image, label), out List<ScoredBox>? list);
                 if (any || objects.Contains(label))
                     matchings[label].Add(new BoxMatching([.. objects[label]], any ? [.. list!.OrderByDescending(d => d.Score).Take(most)] : []));
             }

@@ -7,7 +7,7 @@ public static class CocoResults
 {
     /// <summary>Reads detections; entries with a mask and no box get the mask's box.</summary>
     /// <exception cref="DataException">what is wrong, where, and what to do</exception>
-    public static IReadOnlyList<Detection> Read(string path, CocoFile truth)
+    public static IReadOnlyList<ScoredBox> Read(string path, CocoFile truth)
     {
         using Stream stream = DataFiles.OpenRead(path, "results file");
         var cursor = new JsonCursor(stream, path);
@@ -16,7 +16,7 @@ public static class CocoResults
             throw cursor.Fail("holds an object; results are an array of detections. Is it an annotation file?");
         if (cursor.Type != JsonTokenType.StartArray)
             throw cursor.Fail("is not a results file: expected an array of detections");
-        var detections = new List<Detection>();
+        var detections = new List<ScoredBox>();
         while (true)
         {
             cursor.Place = $"result number {detections.Count + 1}";
@@ -31,11 +31,11 @@ public static class CocoResults
 
     /// <summary>Writes detections with the file's own ids, whole or not at all.</summary>
     /// <exception cref="DataException">the file cannot be written</exception>
-    public static void Write(string path, CocoFile truth, IEnumerable<Detection> detections) => WholeFile.Write(path, stream =>
+    public static void Write(string path, CocoFile truth, IEnumerable<ScoredBox> detections) => WholeFile.Write(path, stream =>
     {
         using var json = new Utf8JsonWriter(stream);
         json.WriteStartArray();
-        foreach (Detection d in detections)
+        foreach (ScoredBox d in detections)
         {
             json.WriteStartObject();
             json.WriteNumber("image_id", truth.Images[d.Image].Id);
@@ -50,7 +50,7 @@ public static class CocoResults
         json.WriteEndArray();
     });
 
-    private static Detection ReadOne(ref JsonCursor cursor, CocoFile truth)
+    private static ScoredBox ReadOne(ref JsonCursor cursor, CocoFile truth)
     {
         if (cursor.Type != JsonTokenType.StartObject)
             throw cursor.Fail("must be an object");
@@ -85,7 +85,7 @@ public static class CocoResults
         int label = truth.LabelOf(category ?? throw cursor.Fail("has no category_id"));
         if (label < 0)
             throw cursor.Fail($"is of category {category}, which is not in {truth.Path}");
-        return new Detection(index, label, score ?? throw cursor.Fail("has no score"), box[0], box[1], box[2], box[3]);
+        return new ScoredBox(index, label, score ?? throw cursor.Fail("has no score"), box[0], box[1], box[2], box[3]);
     }
 
     private static double[]? BoxOf(Segmentation? mask, JsonCursor cursor)

@@ -6,6 +6,6 @@ internal static class AllClaims
     internal static IReadOnlyList<Claim> List { get; } =
     [
         .. NormClaims.List,
-        .. DeformAttnClaims.List,
+        .. OptimizerClaims.List,
     ];
 }

@@ -13,7 +13,7 @@ public sealed class CocoEvaluationTests
     {
         var stored = new StoredCase("coco_eval", name);
         CocoFile truth = CocoFile.Read(Path.Combine(stored.Folder, name + ".gt.json"));
-        IReadOnlyList<Detection> detections = CocoResults.Read(Path.Combine(stored.Folder, name + ".dets.json"), truth);
+        IReadOnlyList<ScoredBox> detections = CocoResults.Read(Path.Combine(stored.Folder, name + ".dets.json"), truth);
         double tolerance = stored.Description.GetProperty("tolerance").GetProperty("atol").GetDouble();
         JsonElement expected = stored.Description.GetProperty("expected");
         int compared = 0;
@@ -67,10 +67,10 @@ public sealed class CocoEvaluationTests
     {
         CocoFile truth = CocoFile.Read(Path.Combine(Repository.Root, "data", "digits-tiny", "annotations", "instances_val.json"));
         var draws = new RandomDraws(1, "evaluation test");
-        var detections = new List<Detection>();
+        var detections = new List<ScoredBox>();
         for (int image = 0; image < truth.Images.Count; image++)
             for (int i = 0; i < 100; i++)
-                detections.Add(new Detection(image, draws.Between(0, 2), draws.Unit(), 80 * draws.Unit(), 60 * draws.Unit(), 30 * draws.Unit(), 30 * draws.Unit()));
+                detections.Add(new ScoredBox(image, draws.Between(0, 2), draws.Unit(), 80 * draws.Unit(), 60 * draws.Unit(), 30 * draws.Unit(), 30 * draws.Unit()));
         CocoEvaluation.Evaluate(truth, detections[..1000]); // compile
         var watch = Stopwatch.StartNew();
         CocoEvaluation.Evaluate(truth, detections);

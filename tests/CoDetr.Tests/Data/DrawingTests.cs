@@ -53,7 +53,7 @@ public sealed class DrawingTests
         SheetEntry[] entries = [.. file.Images.Take(5).Select(image => new SheetEntry(
             ImageReader.Read(Path.Combine(Repository.Root, "data", "digits-tiny", "images", "val", image.FileName)), image.FileName,
             [.. image.Annotations.Select(a => LabelledBox.Of(a, file))],
-            [.. image.Annotations.Select(a => LabelledBox.Of(new Detection(0, a.Label, 0.5, a.X + 3, a.Y, a.Width, a.Height), file))]))];
+            [.. image.Annotations.Select(a => LabelledBox.Of(new ScoredBox(0, a.Label, 0.5, a.X + 3, a.Y, a.Width, a.Height), file))]))];
         ImageU8 sheet = DetectionSheet.Draw(entries);
         Assert.InRange(sheet.Width, 1000, 1400);
         Assert.InRange(sheet.Height, 700, 1100);

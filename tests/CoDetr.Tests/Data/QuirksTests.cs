@@ -68,7 +68,7 @@ public sealed class QuirksTests
     public void RefusesAMissingFile() =>
         Assert.Contains("does not exist", Assert.Throws<DataException>(() => CocoFile.Read(Path.Combine(Folder, "nothing.json"))).Message);
 
-    private static (CocoFile Truth, IReadOnlyList<Detection>? Results) Read(string path, bool isResults)
+    private static (CocoFile Truth, IReadOnlyList<ScoredBox>? Results) Read(string path, bool isResults)
     {
         CocoFile truth = CocoFile.Read(isResults ? Path.Combine(Folder, "ok_plain.json") : path);
         return (truth, isResults ? CocoResults.Read(path, truth) : null);

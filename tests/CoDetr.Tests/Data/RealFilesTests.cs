@@ -25,7 +25,7 @@ public sealed class RealFilesTests
     [Fact]
     public void ReadsBoxResults()
     {
-        IReadOnlyList<Detection> results = Results("instances_val2014_fakebbox100_results.json", out CocoFile truth);
+        IReadOnlyList<ScoredBox> results = Results("instances_val2014_fakebbox100_results.json", out CocoFile truth);
         Assert.Equal(734, results.Count);
         Assert.Equal(42, truth.Images[results[0].Image].Id);
         Assert.Equal((258.15, 41.29, 348.26, 243.78, 0.236), (results[0].X, results[0].Y, results[0].Width, results[0].Height, results[0].Score));
@@ -34,7 +34,7 @@ public sealed class RealFilesTests
     [Fact]
     public void TakesTheBoxesOfMaskResults()
     {
-        IReadOnlyList<Detection> masks = Results("instances_val2014_fakesegm100_results.json", out _);
+        IReadOnlyList<ScoredBox> masks = Results("instances_val2014_fakesegm100_results.json", out _);
         Assert.NotEmpty(masks);
         Assert.All(masks, m => Assert.True(m.Width > 0 && m.Height > 0));
     }
@@ -44,7 +44,7 @@ public sealed class RealFilesTests
         Assert.Contains("keypoint results are not evaluated", Assert.Throws<DataException>(() => Results("person_keypoints_val2014_fakekeypoints100_results.json", out _)).Message);
 
     /// <summary>The truth of these files is not at hand: one that lists every id stands in.</summary>
-    private static IReadOnlyList<Detection> Results(string name, out CocoFile truth)
+    private static IReadOnlyList<ScoredBox> Results(string name, out CocoFile truth)
     {
         string path = Sample(name);
         using var folder = new TemporaryFolder();

@@ -8,9 +8,9 @@ namespace CoDetr.Data;
 /// <param name="Y">top edge</param>
 /// <param name="Width">of the box</param>
 /// <param name="Height">of the box</param>
-public readonly record struct Detection(int Image, int Label, double Score, double X, double Y, double Width, double Height)
+public readonly record struct ScoredBox(int Image, int Label, double Score, double X, double Y, double Width, double Height)
 {
     /// <summary>A detection from two corners.</summary>
-    public static Detection FromCorners(int image, int label, double score, double x1, double y1, double x2, double y2) =>
+    public static ScoredBox FromCorners(int image, int label, double score, double x1, double y1, double x2, double y2) =>
         new(image, label, score, x1, y1, x2 - x1, y2 - y1);
 }

@@ -1,0 +1,57 @@
+namespace CoDetr.Training;
+
+/// <summary>The algorithms that turn gradients into updates.</summary>
+public enum OptimizerKind
+{
+    /// <summary>Adam with decoupled weight decay.</summary>
+    AdamW,
+
+    /// <summary>Stochastic gradient descent with momentum.</summary>
+    Sgd,
+}
+
+/// <summary>All settings of a training: a checkpoint keeps them, and <c>with</c> makes a variant.</summary>
+public sealed record Recipe
+{
+    /// <summary>A model of the zoo.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Passes over the data.</summary>
+    public int Epochs { get; init; } = 12;
+
+    /// <summary>Pictures a batch.</summary>
+    public int BatchSize { get; init; } = 2;
+
+    /// <summary>Batches an update; their gradients are averaged.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    /// <summary>How gradients become updates.</summary>
+    public OptimizerKind Optimizer { get; init; } = OptimizerKind.AdamW;
+
+    /// <summary>The learning rate of every step.</summary>
+    public LearningRateSchedule Schedule { get; init; } = new();
+
+    /// <summary>Decoupled weight decay of all parameters.</summary>
+    public double WeightDecay { get; init; } = 1e-4;
+
+    /// <summary>The global norm that gradients are clipped to; 0 clips nothing.</summary>
+    public double ClipNorm { get; init; } = 0.1;
+
+    /// <summary>Exceptions by parameter name.</summary>
+    public IReadOnlyList<ParameterRule> Rules { get; init; } = [];
+
+    /// <summary>Whether averaged weights are kept, evaluated and saved for use.</summary>
+    public bool MovingAverage { get; init; }
+
+    /// <summary>Whether activations are computed again in backward instead of kept.</summary>
+    public bool Recompute { get; init; }
+
+    /// <summary>What happens to the pictures.</summary>
+    public Augmentation Augmentation { get; init; } = Augmentation.None;
+
+    /// <summary>The most detections of a picture that are evaluated.</summary>
+    public int MaxDetections { get; init; } = 100;
+
+    /// <summary>Everything random follows from it.</summary>
+    public long Seed { get; init; }
+}
