@@ -46,6 +46,23 @@ FN acc team_sum(int n, F f) {
 #endif
 }
 
+// Four sums at once: f(c, s0, s1, s2, s3) adds to each; every lane gets them.
+struct Sums4 {
+    acc v[4];
+};
+template <class F>
+FN Sums4 team_sum4(int n, F f) {
+    acc s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+#if CODETR_GPU
+    LANE_LOOP (c, n) f(c, s0, s1, s2, s3);
+    const auto add = [](acc a, acc b) { return a + b; };
+    return {{team_combine(s0, add), team_combine(s1, add), team_combine(s2, add), team_combine(s3, add)}};
+#else
+    _Pragma("omp simd reduction(+ : s0, s1, s2, s3)") for (int c = 0; c < n; ++c) f(c, s0, s1, s2, s3);
+    return {{s0, s1, s2, s3}};
+#endif
+}
+
 // The largest of f(0) … f(n-1), -infinity for none; every lane gets it.
 template <class F>
 FN acc team_max(int n, F f) {

@@ -14,8 +14,9 @@ struct DataProduct final : Product {
     int64_t tap_col_step;
     int64_t offset, pixel_stride, row_stride, image_stride;  // of dx
 
-    void pack_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* to, int64_t ld) const override {
-        patches.pack(row, rows, p0, depth, to, ld);
+    int64_t locate_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
+                     int64_t stride) const override {
+        return patches.locate(row, rows, p0, depth, room, ld, starts, stride);
     }
     void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
         for (int64_t p = p0; p < p0 + depth; p++, to += width) {
@@ -54,8 +55,11 @@ struct WeightProduct final : Product {
     const float* dy = nullptr;
     int64_t dy_stride = 0;
 
-    void pack_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* to, int64_t ld) const override {
-        transpose(dy + p0 * dy_stride + row, dy_stride, rows, depth, to, ld);
+    int64_t locate_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
+                     int64_t) const override {
+        transpose(dy + p0 * dy_stride + row, dy_stride, rows, depth, room, ld);
+        for (int64_t i = 0; i < rows; i++) starts[i] = room + i * ld;
+        return depth;
     }
     void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
         patches.pack(p0, depth, col, cols, to, width);
@@ -83,9 +87,7 @@ void backward_data_phase(const ConvArgs& args, int64_t group, const Taps& rows, 
     product.row_stride = args.stride_h * args.width * args.channels;
     product.image_stride = args.height * args.width * args.channels;
     product.accumulate = args.accumulate;
-    const bool plain =
-        rows.axis.taps * cols.axis.taps == 1 && args.stride_h == 1 && args.stride_w == 1 && args.pad_h == 0 && args.pad_w == 0;
-    if (plain) product.a = product.patches.image, product.lda = args.out_channels;
+    product.run = product.patches.run();
     multiply_share(product, worker, workers);
 }
 

@@ -22,6 +22,11 @@ struct Gather {
     // to[i * ld + j] = element p0 + j of row `row` + i, for i < count, j < depth; 0 outside the image. A row is (rows.taps, cols.taps,
     // run_pixels, channels).
     void pack(int64_t row, int64_t count, int64_t p0, int64_t depth, float* to, int64_t ld) const;
+    // For use in place, see Product::locate_a.
+    int64_t locate(int64_t row, int64_t count, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
+                   int64_t starts_stride) const;
+    // The length of runs if they are long enough to be used in place, or 0.
+    int64_t run() const { return run_pixels * channels < kLanes ? 0 : run_pixels * channels; }
 };
 
 // The forward convolution's view of x, for one group.

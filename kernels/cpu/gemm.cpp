@@ -29,9 +29,11 @@ struct MatrixProduct final : Product {
     int64_t a_ld = 0, b_ld = 0, ldc = 0;
     bool trans_a = false, trans_b = false;
 
-    void pack_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* to, int64_t ld) const override {
-        if (trans_a) return transpose(a_data + p0 * a_ld + row, a_ld, rows, depth, to, ld);
-        for (int64_t i = 0; i < rows; i++) copy(to + i * ld, a_data + (row + i) * a_ld + p0, depth);
+    int64_t locate_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
+                     int64_t) const override {
+        if (trans_a) transpose(a_data + p0 * a_ld + row, a_ld, rows, depth, room, ld);
+        for (int64_t i = 0; i < rows; i++) starts[i] = trans_a ? room + i * ld : a_data + (row + i) * a_ld + p0;
+        return depth;
     }
 
     void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
@@ -57,7 +59,6 @@ MatrixProduct matrix_product(const GemmArgs& args) {
     product.a_data = args.a, product.b_data = args.b;
     product.a_ld = args.lda, product.b_ld = args.ldb, product.ldc = args.ldc;
     product.trans_a = args.trans_a, product.trans_b = args.trans_b;
-    if (!args.trans_a) product.a = args.a, product.lda = args.lda;
     return product;
 }
 
@@ -78,7 +79,6 @@ void cpu_gemm(const GemmArgs* args, int worker, int workers) {
         const int64_t first = index * tiles, begin = share.begin > first ? share.begin - first : 0;
         const int64_t end = share.end < first + tiles ? share.end - first : tiles;
         product.a_data = args->a + index * args->stride_a;
-        if (product.a) product.a = product.a_data;
         product.b_data = args->b + index * args->stride_b;
         product.c = args->c + index * args->stride_c;
         if (args->residual) product.residual = args->residual + index * args->stride_c;

@@ -11,6 +11,7 @@ namespace {
 constexpr int64_t kBlockRows = 32 * kTileRows;
 constexpr int64_t kBlockCols = 256;
 constexpr int64_t kKeptFloats = 4 << 20;  // a packed strip of b up to this size is packed once and kept for all blocks of rows
+constexpr int64_t kMaxSegments = kDepth / kLanes;
 
 // Memory of one worker, kept from call to call.
 class Scratch {
@@ -36,10 +37,9 @@ thread_local Scratch scratch;
 
 struct Tile {
     const Product* product;
-    const float* a;  // rows lda apart
-    int64_t lda;
-    const float* b;  // (depth, width) of the tile
-    int64_t depth;
+    const float* const* a;  // starts of the segments of the rows, a_stride from one segment to the next
+    int64_t a_stride, segments, length;
+    const float* b;  // (segments · length, width) of the tile
     float* partial;  // sums of the blocks of k so far, rows ld_partial apart
     int64_t ld_partial;
     const int64_t* offsets;  // of the rows in c
@@ -82,11 +82,18 @@ template <int Rows, int Vecs>
 void compute(const Tile& t) {
     constexpr int width = Vecs * kLanes;
     Vec sums[Rows][Vecs] = {};
-    const float *a = t.a, *b = t.b;
-    for (int64_t p = 0; p < t.depth; p++, b += width) {
-        Vec row[Vecs];
-        each<1, Vecs>([&](int, int v) { row[v] = load(b + v * kLanes); });
-        each<Rows, Vecs>([&](int i, int v) { sums[i][v] = multiply_add(splat(a[i * t.lda + p]), row[v], sums[i][v]); });
+    const float* b = t.b;
+    for (int64_t segment = 0; segment < t.segments; segment++) {
+        const float* const* starts = t.a + segment * t.a_stride;
+        const float* a[Rows];
+        each<Rows, 1>([&](int i, int) { a[i] = starts[i]; });
+        for (int64_t p = 0; p < t.length; p++, b += width) {
+            // The rows of the next tile are on their way to the cache while this one is computed.
+            __builtin_prefetch(starts[kTileRows + (p & 7)] + p);
+            Vec row[Vecs];
+            each<1, Vecs>([&](int, int v) { row[v] = load(b + v * kLanes); });
+            each<Rows, Vecs>([&](int i, int v) { sums[i][v] = multiply_add(splat(a[i][p]), row[v], sums[i][v]); });
+        }
     }
     if (!t.first) each<Rows, Vecs>([&](int i, int v) { sums[i][v] += load(t.partial + i * t.ld_partial + v * kLanes); });
     if (!t.last) return each<Rows, Vecs>([&](int i, int v) { store(t.partial + i * t.ld_partial + v * kLanes, sums[i][v]); });
@@ -131,7 +138,7 @@ int64_t round_up(int64_t a, int64_t unit) { return (a + unit - 1) / unit * unit;
 }  // namespace
 
 void multiply(const Product& product, Range rows, Range cols) {
-    const int64_t k = product.k;
+    const int64_t k = product.k, run = product.run;
     if (rows.begin >= rows.end || cols.begin >= cols.end) return;
     // Blocks of nearly equal size: no short last one.
     const int64_t row_blocks = (rows.end - rows.begin + kBlockRows - 1) / kBlockRows;
@@ -139,9 +146,11 @@ void multiply(const Product& product, Range rows, Range cols) {
     const int64_t block_cols = min(kBlockCols, round_up(cols.end - cols.begin, kLanes));
     const int64_t block_depth = min(kDepth, round_up(k, kLanes));
     const bool keep = row_blocks > 1 && block_cols * k <= kKeptFloats;
-    float* const packed_a = scratch.reserve(block_rows * block_depth + block_rows * block_cols + block_cols * (keep ? k : block_depth));
-    float* const partial = packed_a + block_rows * block_depth;
+    const int64_t starts_stride = block_rows + 8, starts_floats = starts_stride * kMaxSegments * 2;
+    float* const room = scratch.reserve(block_rows * (block_depth + block_cols) + block_cols * (keep ? k : block_depth) + starts_floats);
+    float* const partial = room + block_rows * block_depth;
     float* const packed_b = partial + block_rows * block_cols;
+    const float** const starts = reinterpret_cast<const float**>(packed_b + block_cols * (keep ? k : block_depth));
     int64_t offsets[kBlockRows];
 
     for (int64_t col = cols.begin; col < cols.end; col += kBlockCols) {
@@ -149,24 +158,26 @@ void multiply(const Product& product, Range rows, Range cols) {
         for (int64_t row = rows.begin; row < rows.end; row += block_rows) {
             const int64_t m = min(block_rows, rows.end - row);
             product.place(row, m, offsets);
-            for (int64_t p = 0; p == 0 || p < k; p += kDepth) {
-                const int64_t depth = min(kDepth, k - p);
-                const float* a = product.a ? product.a + row * product.lda + p : packed_a;
-                const int64_t lda = product.a ? product.lda : block_depth;
-                if (!product.a) product.pack_a(row, m, p, depth, packed_a, block_depth);
+            int64_t p = 0, depth;
+            do {
+                depth = min(k - p, run == 0 ? kDepth : run > kDepth ? min(kDepth, run - p % run) : kDepth / run * run);
+                const int64_t length = product.locate_a(row, m, p, depth, room, block_depth, starts, starts_stride);
+                const int64_t segments = length ? depth / length : 0;
+                for (int64_t s = 0; s < segments; s++)  // for the prefetch of rows behind the last tile
+                    for (int64_t i = m; i < starts_stride; i++) starts[s * starts_stride + i] = starts[s * starts_stride + m - 1];
                 float* const b = keep ? packed_b + p * block_cols : packed_b;
                 const bool pack = !keep || row == rows.begin;
                 for (int64_t j = 0; j < n; j += kTileCols) {
                     const int64_t tile_cols = min(kTileCols, n - j), vecs = (tile_cols + kLanes - 1) / kLanes;
                     if (pack) product.pack_b(p, depth, col + j, tile_cols, b + j * depth, vecs * kLanes);
                     for (int64_t i = 0; i < m; i += kTileRows) {
-                        const int64_t tile_rows = min(kTileRows, m - i);
-                        const Tile tile = {&product,   a + i * lda, lda,     b + j * depth, depth,  partial + i * block_cols + j,
-                                           block_cols, offsets + i, col + j, tile_cols,     p == 0, p + kDepth >= k};
-                        kernel(tile_rows, vecs)(tile);
+                        const Tile tile = {
+                            &product,   starts + i,  starts_stride, segments,  length, b + j * depth, partial + i * block_cols + j,
+                            block_cols, offsets + i, col + j,       tile_cols, p == 0, p + depth >= k};
+                        kernel(min(kTileRows, m - i), vecs)(tile);
                     }
                 }
-            }
+            } while ((p += depth) < k);
         }
     }
 }
@@ -174,10 +185,12 @@ void multiply(const Product& product, Range rows, Range cols) {
 void multiply_share(const Product& product, int worker, int workers) {
     const int64_t m = product.m, n = product.n;
     constexpr int64_t kColUnit = 2 * kLanes;
-    constexpr int64_t kPacking = 6;  // packing an element costs about as much as using it for this many rows of c
-    const int64_t share_m = min(m, round_up((round_up(m, kTileRows) / kTileRows + workers - 1) / workers, 1) * kTileRows);
-    const int64_t share_n = min(n, (round_up(n, kColUnit) / kColUnit + workers - 1) / workers * kColUnit);
-    const bool by_rows = share_m * n + kPacking * n <= share_n * m + kPacking * share_n;
+    // Packing an element of b costs about as much as using it for so many rows of c; finding one of a, for so many columns.
+    constexpr int64_t kPackB = 6, kFindA = 2;
+    const int64_t share_m = min(m, (m + kTileRows * workers - 1) / (kTileRows * workers) * kTileRows);
+    const int64_t share_n = min(n, (n + kColUnit * workers - 1) / (kColUnit * workers) * kColUnit);
+    const auto cost = [](int64_t rows, int64_t cols) { return rows * cols + kFindA * rows + kPackB * cols; };
+    const bool by_rows = cost(share_m, n) <= cost(m, share_n);
     if (by_rows) multiply(product, part(m, kTileRows, worker, workers), {0, n});
     else multiply(product, {0, m}, part(n, kColUnit, worker, workers));
 }

@@ -33,12 +33,13 @@ struct Product {
     float alpha = 1;
     int32_t activation = kNone;
     int32_t accumulate = 0;
-    const float* a = nullptr;  // not null: rows of a can be read where they lie, lda apart
-    int64_t lda = 0;
+    int64_t run = 0;  // if not 0: no segment of a crosses a multiple of it
 
-    // to[i * ld + p] = a[row + i, p0 + p] for i < rows, p < depth. May write up to the next multiple of kLanes of depth (≤ ld) behind each
-    // row.
-    virtual void pack_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* to, int64_t ld) const = 0;
+    // Finds a[row .. row + rows, p0 .. p0 + depth]: each row in segments of equal length, starts[s * stride + i] where segment s of row + i
+    // lies. Returns that length. What does not lie in memory as it is needed is built in `room`, which has `ld` ≥ depth (a multiple of
+    // kLanes) for each row.
+    virtual int64_t locate_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
+                             int64_t stride) const = 0;
     // to[p * width + j] = b[p0 + p, col + j] for j < cols, 0 up to the next multiple of kLanes, which is ≤ width.
     virtual void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const = 0;
     // The places of the first elements of rows of c.

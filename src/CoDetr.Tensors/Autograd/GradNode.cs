@@ -45,15 +45,32 @@ internal sealed class GradNode
     /// <summary>
     /// Attaches a backward to an output, unless recording is off or no input needs a gradient. <paramref name="backward"/> gets the output's gradient and
     /// returns one gradient (or null) per input; tensors that it allocates and does not return are freed after it.
+    /// An optional input that is absent is null, and so is its gradient.
     /// </summary>
-    internal static Tensor Record(string op, Tensor output, Tensor[] inputs, Func<Tensor, Tensor?[]> backward)
+    internal static Tensor Record(string op, Tensor output, Tensor?[] inputs, Func<Tensor, Tensor?[]> backward)
     {
-        if (!NoGrad.IsOn && Array.Exists(inputs, input => input.RequiresGrad))
+        if (Records(inputs))
         {
+            Tensor[] present = [.. inputs.OfType<Tensor>()];
             output.RequiresGrad = true;
-            output.Node = new GradNode(op, output, inputs, backward);
+            output.Node = new GradNode(
+                op, output, present, present.Length == inputs.Length ? backward : dy => [.. backward(dy).Where((_, i) => inputs[i] is not null)]);
         }
 
         return output;
+    }
+
+    /// <summary>Whether an op on these inputs is recorded now.</summary>
+    internal static bool Records(params ReadOnlySpan<Tensor?> inputs)
+    {
+        foreach (Tensor? input in inputs)
+        {
+            if (input is { RequiresGrad: true })
+            {
+                return !NoGrad.IsOn;
+            }
+        }
+
+        return false;
     }
 }

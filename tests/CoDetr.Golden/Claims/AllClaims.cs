@@ -5,6 +5,7 @@ internal static class AllClaims
 {
     internal static IReadOnlyList<Claim> List { get; } =
     [
+        .. DeformAttnClaims.List,
         .. NormClaims.List,
         .. OptimizerClaims.List,
     ];
