@@ -7,6 +7,7 @@ internal static class AllClaims
     [
         .. DeformAttnClaims.List,
         .. NormClaims.List,
+        .. DeformAttnClaims.List,
         .. OptimizerClaims.List,
     ];
 }
