@@ -1,6 +1,7 @@
 // Convolution forward, as a product of the image's patches with the weights: no matrix of patches is ever whole in memory.
 #include "gather.h"
 #include "product.h"
+#include "winograd.h"
 
 namespace {
 
@@ -80,7 +81,7 @@ Gather gather_forward(const ConvArgs& args, int64_t group) {
                      {args.out_height, args.kernel_h, args.height, args.stride_h, -args.pad_h, args.dilation_h},
                      {args.out_width, args.kernel_w, args.width, args.stride_w, -args.pad_w, args.dilation_w}};
     // Pixels side by side in memory are one run: a stem's 7 taps of 3 channels are 21 floats.
-    constexpr int64_t kLongEnough = 64;
+    constexpr int64_t kLongEnough = 128;
     if (args.dilation_w == 1 && args.groups == 1 && channels < kLongEnough) gather.run_pixels = args.kernel_w, gather.cols.taps = 1;
     return gather;
 }
@@ -96,8 +97,9 @@ struct ForwardProduct final : Product {
                      int64_t stride) const override {
         return patches.locate(row, rows, p0, depth, room, ld, starts, stride);
     }
-    void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
-        transpose(weight + col * k + p0, k, depth, cols, to, width);
+    const float* find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, int64_t width) const override {
+        transpose(weight + col * k + p0, k, depth, cols, room, width);
+        return room;
     }
     void place(int64_t row, int64_t rows, int64_t* offsets) const override {
         for (int64_t i = 0; i < rows; i++) offsets[i] = (row + i) * row_stride;
@@ -107,6 +109,7 @@ struct ForwardProduct final : Product {
 }  // namespace
 
 void cpu_conv_forward(const ConvArgs* args, int worker, int workers) {
+    if (suits_winograd(*args)) return winograd_forward(*args, worker, workers);
     const int64_t group_out = args->out_channels / args->groups, taps = args->kernel_h * args->kernel_w;
     for (int64_t group = 0; group < args->groups; group++) {
         const int64_t first = group * group_out;
@@ -116,10 +119,10 @@ void cpu_conv_forward(const ConvArgs* args, int worker, int workers) {
         product.k = taps * product.patches.channels;
         product.weight = args->w + first * product.k, product.row_stride = args->out_channels;
         product.c = args->y + first;
-        product.scale = args->scale ? args->scale + first : nullptr;
-        product.bias = args->bias ? args->bias + first : nullptr;
-        product.residual = args->residual ? args->residual + first : nullptr;
-        product.activation = args->activation, product.accumulate = args->accumulate;
+        product.epilogue.scale = args->scale ? args->scale + first : nullptr;
+        product.epilogue.bias = args->bias ? args->bias + first : nullptr;
+        product.epilogue.residual = args->residual ? args->residual + first : nullptr;
+        product.epilogue.activation = args->activation, product.epilogue.accumulate = args->accumulate;
         product.run = product.patches.run();
         multiply_share(product, worker, workers);
     }

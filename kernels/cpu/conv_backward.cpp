@@ -2,6 +2,7 @@
 // worker writes.
 #include "gather.h"
 #include "product.h"
+#include "winograd.h"
 
 namespace {
 
@@ -18,13 +19,13 @@ struct DataProduct final : Product {
                      int64_t stride) const override {
         return patches.locate(row, rows, p0, depth, room, ld, starts, stride);
     }
-    void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
-        for (int64_t p = p0; p < p0 + depth; p++, to += width) {
+    const float* find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, int64_t width) const override {
+        for (int64_t p = p0; p < p0 + depth; p++) {
             const int64_t tap = p / patches.channels, out = p % patches.channels;
             const int64_t at = tap_row + tap / patches.cols.taps * tap_row_step + tap % patches.cols.taps * tap_col_step;
-            copy(to, weight + out * weight_row + at + col, cols);
-            fill_zero(to + cols, -cols & (kLanes - 1));
+            copy_padded(room + (p - p0) * width, weight + out * weight_row + at + col, cols);
         }
+        return room;
     }
     void place(int64_t row, int64_t rows, int64_t* offsets) const override {
         const int64_t width = patches.cols.places, height = patches.rows.places;
@@ -61,9 +62,10 @@ struct WeightProduct final : Product {
         for (int64_t i = 0; i < rows; i++) starts[i] = room + i * ld;
         return depth;
     }
-    void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
-        patches.pack(p0, depth, col, cols, to, width);
-        for (int64_t p = 0; p < depth; p++) fill_zero(to + p * width + cols, -cols & (kLanes - 1));
+    const float* find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, int64_t width) const override {
+        patches.pack(p0, depth, col, cols, room, width);
+        for (int64_t p = 0; p < depth; p++) fill_zero(room + p * width + cols, -cols & (kLanes - 1));
+        return room;
     }
     void place(int64_t row, int64_t rows, int64_t* offsets) const override {
         for (int64_t i = 0; i < rows; i++) offsets[i] = (row + i) * n;
@@ -86,7 +88,7 @@ void backward_data_phase(const ConvArgs& args, int64_t group, const Taps& rows, 
     product.pixel_stride = args.stride_w * args.channels;
     product.row_stride = args.stride_h * args.width * args.channels;
     product.image_stride = args.height * args.width * args.channels;
-    product.accumulate = args.accumulate;
+    product.epilogue.accumulate = args.accumulate;
     product.run = product.patches.run();
     multiply_share(product, worker, workers);
 }
@@ -94,6 +96,7 @@ void backward_data_phase(const ConvArgs& args, int64_t group, const Taps& rows, 
 }  // namespace
 
 void cpu_conv_backward_data(const ConvArgs* args, int worker, int workers) {
+    if (suits_winograd(*args)) return winograd_backward_data(*args, worker, workers);
     for (int64_t row = 0; row < args->stride_h && row < args->height; row++) {
         const Taps rows = taps_of_phase(row, args->stride_h, args->pad_h, args->dilation_h, args->kernel_h, args->height, args->out_height);
         for (int64_t col = 0; col < args->stride_w && col < args->width; col++) {
@@ -114,7 +117,7 @@ void cpu_conv_backward_weight(const ConvArgs* args, int worker, int workers) {
         product.n = args->kernel_h * args->kernel_w * product.patches.channels;
         product.k = args->batch * args->out_height * args->out_width;
         product.c = args->w + group * out_channels * product.n;
-        product.accumulate = args->accumulate;
+        product.epilogue.accumulate = args->accumulate;
         multiply_share(product, worker, workers);
     }
 }

@@ -36,13 +36,13 @@ struct MatrixProduct final : Product {
         return depth;
     }
 
-    void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const override {
-        if (trans_b) return transpose(b_data + col * b_ld + p0, b_ld, depth, cols, to, width);
-        const float* from = b_data + p0 * b_ld + col;
-        for (int64_t p = 0; p < depth; p++, from += b_ld, to += width) {
-            copy(to, from, cols);
-            fill_zero(to + cols, -cols & (kLanes - 1));
+    const float* find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, int64_t width) const override {
+        if (trans_b) {
+            transpose(b_data + col * b_ld + p0, b_ld, depth, cols, room, width);
+        } else {
+            for (int64_t p = 0; p < depth; p++) copy_padded(room + p * width, b_data + (p0 + p) * b_ld + col, cols);
         }
+        return room;
     }
 
     void place(int64_t row, int64_t rows, int64_t* offsets) const override {
@@ -54,8 +54,8 @@ MatrixProduct matrix_product(const GemmArgs& args) {
     MatrixProduct product;
     product.m = args.m, product.n = args.n, product.k = args.k;
     product.c = args.c;
-    product.scale = args.scale, product.bias = args.bias, product.residual = args.residual;
-    product.alpha = args.alpha, product.activation = args.activation, product.accumulate = args.accumulate;
+    product.epilogue.scale = args.scale, product.epilogue.bias = args.bias, product.epilogue.residual = args.residual;
+    product.epilogue.alpha = args.alpha, product.epilogue.activation = args.activation, product.epilogue.accumulate = args.accumulate;
     product.a_data = args.a, product.b_data = args.b;
     product.a_ld = args.lda, product.b_ld = args.ldb, product.ldc = args.ldc;
     product.trans_a = args.trans_a, product.trans_b = args.trans_b;
@@ -81,7 +81,7 @@ void cpu_gemm(const GemmArgs* args, int worker, int workers) {
         product.a_data = args->a + index * args->stride_a;
         product.b_data = args->b + index * args->stride_b;
         product.c = args->c + index * args->stride_c;
-        if (args->residual) product.residual = args->residual + index * args->stride_c;
+        if (args->residual) product.epilogue.residual = args->residual + index * args->stride_c;
         multiply(product, {begin * kTileRows, end * kTileRows < args->m ? end * kTileRows : args->m}, {0, args->n});
     }
 }

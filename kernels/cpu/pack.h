@@ -17,6 +17,12 @@ inline void fill_zero(float* to, int64_t count) {
     for (int64_t i = 0; i < count; i++) to[i] = 0;
 }
 
+// … and fills up with zeros to a multiple of kLanes.
+inline void copy_padded(float* to, const float* from, int64_t count) {
+    copy(to, from, count);
+    fill_zero(to + count, -count & (kLanes - 1));
+}
+
 template <int Distance, int... J>
 inline void exchange(Vec& low, Vec& high, std::integer_sequence<int, J...>) {
     const Vec a = low, b = high;

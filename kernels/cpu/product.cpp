@@ -1,9 +1,7 @@
 // The blocked product: blocks for the caches, tiles for the registers.
 #include "product.h"
 
-#include <cstdlib>
-
-#include "activation.h"
+#include "scratch.h"
 
 namespace {
 
@@ -12,26 +10,6 @@ constexpr int64_t kBlockRows = 32 * kTileRows;
 constexpr int64_t kBlockCols = 256;
 constexpr int64_t kKeptFloats = 4 << 20;  // a packed strip of b up to this size is packed once and kept for all blocks of rows
 constexpr int64_t kMaxSegments = kDepth / kLanes;
-
-// Memory of one worker, kept from call to call.
-class Scratch {
-public:
-    ~Scratch() { std::free(data_); }
-
-    float* reserve(int64_t floats) {
-        if (floats > size_) {
-            std::free(data_);
-            size_ = (floats + 1023) / 1024 * 1024;
-            data_ = static_cast<float*>(std::aligned_alloc(4096, static_cast<size_t>(size_) * sizeof(float)));
-            if (!data_) std::abort();
-        }
-        return data_;
-    }
-
-private:
-    float* data_ = nullptr;
-    int64_t size_ = 0;
-};
 
 thread_local Scratch scratch;
 
@@ -47,22 +25,19 @@ struct Tile {
     bool first, last;  // block of k
 };
 
-// The last steps from sum to output, for tiles with an odd number of columns or a costly activation: from memory, a vector at a time.
+// From sums in memory to c, a vector at a time: for tiles whose last vector is not full, and for costly activations.
 void finish(const Tile& t, const float* sums, int64_t ld, int64_t rows) {
-    const Product& product = *t.product;
+    const Epilogue& epilogue = t.product->epilogue;
+    float* const c = t.product->c;
     for (int64_t j = 0; j < t.cols; j += kLanes) {
         const int64_t count = t.cols - j < kLanes ? t.cols - j : kLanes, col = t.col + j;
         const auto read = [count](const float* from) { return count == kLanes ? load(from) : load_first(from, count); };
-        const Vec scale = product.scale ? product.alpha * read(product.scale + col) : splat(product.alpha);
-        const Vec bias = product.bias ? read(product.bias + col) : Vec{};
+        const Vec scale = epilogue.column_scale(col, read), bias = epilogue.column_bias(col, read);
         for (int64_t i = 0; i < rows; i++) {
-            Vec x = multiply_add(load(sums + i * ld + j), scale, bias);
-            if (product.residual) x += read(product.residual + t.offsets[i] + col);
-            x = activate(x, product.activation);
-            float* to = product.c + t.offsets[i] + col;
-            if (product.accumulate) x += read(to);
-            if (count == kLanes) store(to, x);
-            else store_first(to, x, count);
+            const int64_t at = t.offsets[i] + col;
+            const Vec x = epilogue.finish(load(sums + i * ld + j), scale, bias, c, at, read);
+            if (count == kLanes) store(c + at, x);
+            else store_first(c + at, x, count);
         }
     }
 }
@@ -98,24 +73,26 @@ void compute(const Tile& t) {
     if (!t.first) each<Rows, Vecs>([&](int i, int v) { sums[i][v] += load(t.partial + i * t.ld_partial + v * kLanes); });
     if (!t.last) return each<Rows, Vecs>([&](int i, int v) { store(t.partial + i * t.ld_partial + v * kLanes, sums[i][v]); });
 
-    const Product& product = *t.product;
-    if (t.cols < width || product.activation > kRelu) {
+    const Epilogue& epilogue = t.product->epilogue;
+    if (t.cols < width || epilogue.activation > kRelu) {
         float tile[Rows * width];
         each<Rows, Vecs>([&](int i, int v) { store(tile + i * width + v * kLanes, sums[i][v]); });
         return finish(t, tile, width, Rows);
     }
     Vec scale[Vecs], bias[Vecs];
     each<1, Vecs>([&](int, int v) {
-        scale[v] = product.scale ? product.alpha * load(product.scale + t.col + v * kLanes) : splat(product.alpha);
-        bias[v] = product.bias ? load(product.bias + t.col + v * kLanes) : Vec{};
+        scale[v] = epilogue.column_scale(t.col + v * kLanes, load);
+        bias[v] = epilogue.column_bias(t.col + v * kLanes, load);
     });
+    // As Epilogue::finish, without the costly activations.
+    float* const c = t.product->c;
     each<Rows, Vecs>([&](int i, int v) {
         const int64_t at = t.offsets[i] + t.col + v * kLanes;
         Vec x = multiply_add(sums[i][v], scale[v], bias[v]);
-        if (product.residual) x += load(product.residual + at);
-        if (product.activation == kRelu) x = max(x, Vec{});
-        if (product.accumulate) x += load(product.c + at);
-        store(product.c + at, x);
+        if (epilogue.residual) x += load(epilogue.residual + at);
+        if (epilogue.activation == kRelu) x = max(x, Vec{});
+        if (epilogue.accumulate) x += load(c + at);
+        store(c + at, x);
     });
 }
 
@@ -165,15 +142,16 @@ void multiply(const Product& product, Range rows, Range cols) {
                 const int64_t segments = length ? depth / length : 0;
                 for (int64_t s = 0; s < segments; s++)  // for the prefetch of rows behind the last tile
                     for (int64_t i = m; i < starts_stride; i++) starts[s * starts_stride + i] = starts[s * starts_stride + m - 1];
-                float* const b = keep ? packed_b + p * block_cols : packed_b;
+                float* const packed = keep ? packed_b + p * block_cols : packed_b;
                 const bool pack = !keep || row == rows.begin;
                 for (int64_t j = 0; j < n; j += kTileCols) {
                     const int64_t tile_cols = min(kTileCols, n - j), vecs = (tile_cols + kLanes - 1) / kLanes;
-                    if (pack) product.pack_b(p, depth, col + j, tile_cols, b + j * depth, vecs * kLanes);
+                    const float* b = packed + j * depth;
+                    if (pack) b = product.find_b(p, depth, col + j, tile_cols, packed + j * depth, vecs * kLanes);
                     for (int64_t i = 0; i < m; i += kTileRows) {
                         const Tile tile = {
-                            &product,   starts + i,  starts_stride, segments,  length, b + j * depth, partial + i * block_cols + j,
-                            block_cols, offsets + i, col + j,       tile_cols, p == 0, p + depth >= k};
+                            &product,    starts + i, starts_stride, segments, length,        b, partial + i * block_cols + j, block_cols,
+                            offsets + i, col + j,    tile_cols,     p == 0,   p + depth >= k};
                         kernel(min(kTileRows, m - i), vecs)(tile);
                     }
                 }
@@ -182,15 +160,18 @@ void multiply(const Product& product, Range rows, Range cols) {
     }
 }
 
-void multiply_share(const Product& product, int worker, int workers) {
-    const int64_t m = product.m, n = product.n;
+Block share(int64_t m, int64_t n, int64_t find_a, int64_t find_b, int worker, int workers) {
     constexpr int64_t kColUnit = 2 * kLanes;
-    // Packing an element of b costs about as much as using it for so many rows of c; finding one of a, for so many columns.
-    constexpr int64_t kPackB = 6, kFindA = 2;
     const int64_t share_m = min(m, (m + kTileRows * workers - 1) / (kTileRows * workers) * kTileRows);
     const int64_t share_n = min(n, (n + kColUnit * workers - 1) / (kColUnit * workers) * kColUnit);
-    const auto cost = [](int64_t rows, int64_t cols) { return rows * cols + kFindA * rows + kPackB * cols; };
+    const auto cost = [=](int64_t rows, int64_t cols) { return rows * cols + find_a * rows + find_b * cols; };
     const bool by_rows = cost(share_m, n) <= cost(m, share_n);
-    if (by_rows) multiply(product, part(m, kTileRows, worker, workers), {0, n});
-    else multiply(product, {0, m}, part(n, kColUnit, worker, workers));
+    if (by_rows) return {part(m, kTileRows, worker, workers), {0, n}};
+    return {{0, m}, part(n, kColUnit, worker, workers)};
+}
+
+void multiply_share(const Product& product, int worker, int workers) {
+    constexpr int64_t kFindA = 2, kPackB = 6;
+    const Block block = share(product.m, product.n, kFindA, kPackB, worker, workers);
+    multiply(product, block.rows, block.cols);
 }

@@ -5,8 +5,7 @@
 // in which the element lies nor the share of the worker, so its bits are the same for any number of workers.
 #pragma once
 
-#include "args.h"
-#include "vec.h"
+#include "epilogue.h"
 
 constexpr int kTileRows = 6;                     // a tile of c lives in registers: 6 rows of broadcasts of a against
 constexpr int kTileVecs = kLanes == 16 ? 4 : 2;  // 4 vectors of 16 registers' width (24 of 32), or 2 of 8 or 4 (12 of 16)
@@ -27,12 +26,7 @@ inline Range part(int64_t limit, int64_t unit, int64_t index, int64_t count) {
 struct Product {
     int64_t m = 0, n = 0, k = 0;
     float* c = nullptr;
-    const float* scale = nullptr;
-    const float* bias = nullptr;
-    const float* residual = nullptr;  // placed like c
-    float alpha = 1;
-    int32_t activation = kNone;
-    int32_t accumulate = 0;
+    Epilogue epilogue;
     int64_t run = 0;  // if not 0: no segment of a crosses a multiple of it
 
     // Finds a[row .. row + rows, p0 .. p0 + depth]: each row in segments of equal length, starts[s * stride + i] where segment s of row + i
@@ -40,8 +34,9 @@ struct Product {
     // kLanes) for each row.
     virtual int64_t locate_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
                              int64_t stride) const = 0;
-    // to[p * width + j] = b[p0 + p, col + j] for j < cols, 0 up to the next multiple of kLanes, which is ≤ width.
-    virtual void pack_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* to, int64_t width) const = 0;
+    // Where b[p0 .. p0 + depth, col .. col + cols] lies, rows `width` apart, filled up with zeros to a multiple of kLanes columns: in
+    // `room`, or already packed.
+    virtual const float* find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, int64_t width) const = 0;
     // The places of the first elements of rows of c.
     virtual void place(int64_t row, int64_t rows, int64_t* offsets) const = 0;
 
@@ -52,5 +47,13 @@ protected:
 // The block rows × cols of c, by this thread alone.
 void multiply(const Product& product, Range rows, Range cols);
 
-// This worker's share of c: of its rows, or of its columns where packing b for every worker would cost more.
+struct Block {
+    Range rows, cols;
+};
+
+// The share of one worker of a product of m × n: of its rows or of its columns, whichever costs less, where finding an element of a (b)
+// costs as much as using it for find_a columns (find_b rows).
+Block share(int64_t m, int64_t n, int64_t find_a, int64_t find_b, int worker, int workers);
+
+// This worker's share of the product.
 void multiply_share(const Product& product, int worker, int workers);

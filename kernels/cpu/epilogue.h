@@ -1,4 +1,4 @@
-// Activations of a vector, to about one unit in the last place of a float.
+// The last steps from sum to output. Activations are exact to about one unit in the last place of a float.
 #pragma once
 
 #include "args.h"
@@ -49,3 +49,30 @@ inline Vec activate(Vec x, int32_t activation) {
             return x;
     }
 }
+
+// c = activation(scale · alpha · sum + bias + residual) (+ c if accumulate), scale and bias by column.
+struct Epilogue {
+    const float* scale = nullptr;
+    const float* bias = nullptr;
+    const float* residual = nullptr;  // placed like c
+    float alpha = 1;
+    int32_t activation = kNone;
+    int32_t accumulate = 0;
+
+    template <class Read>
+    Vec column_scale(int64_t col, Read read) const {
+        return scale ? alpha * read(scale + col) : splat(alpha);
+    }
+    template <class Read>
+    Vec column_bias(int64_t col, Read read) const {
+        return bias ? read(bias + col) : Vec{};
+    }
+    // The output at c[at] for a sum.
+    template <class Read>
+    Vec finish(Vec sum, Vec column_scale, Vec column_bias, const float* c, int64_t at, Read read) const {
+        Vec x = multiply_add(sum, column_scale, column_bias);
+        if (residual) x += read(residual + at);
+        x = activate(x, activation);
+        return accumulate ? x + read(c + at) : x;
+    }
+};
