@@ -7,6 +7,7 @@ internal sealed class BufferPool(int capacity)
 
     private readonly List<float[]> _free = [];
     private readonly Lock _gate = new();
+    private int _largest;
 
     /// <summary>An array of at least that length, content undefined.</summary>
     internal float[] Rent(int length)
@@ -23,10 +24,11 @@ internal sealed class BufferPool(int capacity)
                 _free.RemoveAt(best);
                 return found;
             }
-            if (_free.Count > 0) // too small for now: let the smallest go, so that what is kept grows to what is needed
+            if (_free.Count > 0) // none is long enough: the shortest makes room
                 _free.RemoveAt(Smallest());
+            _largest = Math.Max(_largest, (length + Granularity - 1) / Granularity * Granularity);
+            return GC.AllocateUninitializedArray<float>(_largest); // as long as any so far, so that growing soon ends
         }
-        return GC.AllocateUninitializedArray<float>((length + Granularity - 1) / Granularity * Granularity);
     }
 
     internal void Return(float[] array)

@@ -11,7 +11,13 @@ public static class Interpolation
 {
     private const int One = 2048;
 
-    private readonly record struct Tap(int First, int Second, float Fraction);
+    /// <summary>Two source places and their shares, as numbers and in 1/2048.</summary>
+    private readonly record struct Tap(int First, int Second, float Fraction)
+    {
+        internal int FirstShare { get; } = Quantize(1 - Fraction);
+
+        internal int SecondShare { get; } = Quantize(Fraction);
+    }
 
     /// <summary>Bilinear on bytes; the target's size says how large.</summary>
     public static void Bilinear(ImageU8 source, ImageU8 target)
@@ -35,7 +41,7 @@ public static class Interpolation
                 Stretch(source.Row(row.Second), columns, lower);
                 lowerRow = row.Second;
             }
-            Blend(upper.AsSpan(0, length), lower.AsSpan(0, length), Quantize(1 - row.Fraction), Quantize(row.Fraction), target.Row(y));
+            Blend(upper.AsSpan(0, length), lower.AsSpan(0, length), row.FirstShare, row.SecondShare, target.Row(y));
         }
         ArrayPool<int>.Shared.Return(upper);
         ArrayPool<int>.Shared.Return(lower);
@@ -100,7 +106,7 @@ public static class Interpolation
         int at = 0;
         foreach (Tap column in columns)
         {
-            int left = Quantize(1 - column.Fraction), right = Quantize(column.Fraction);
+            int left = column.FirstShare, right = column.SecondShare;
             ReadOnlySpan<byte> a = source.Slice(3 * column.First, 3), b = source.Slice(3 * column.Second, 3);
             stretched[at] = a[0] * left + b[0] * right;
             stretched[at + 1] = a[1] * left + b[1] * right;
