@@ -46,18 +46,26 @@ internal sealed class CocoParser(string path, bool keepMasks, WarningCounter war
             throw cursor.Fail($"'{name}' must be an array");
         var list = new List<T>();
         string kind = name == "categories" ? "category" : name[..^1];
-        while (NextEntry(ref cursor, $"{kind} number {list.Count + 1}"))
+        while (NextEntry(ref cursor, kind, list.Count + 1))
             list.Add(read(ref cursor));
-        cursor.Place = "";
+        cursor.At("");
         return list;
     }
 
-    private static bool NextEntry(ref JsonCursor cursor, string place)
+    private static bool NextEntry(ref JsonCursor cursor, string kind, int number)
     {
-        cursor.Place = place;
+        cursor.At(kind, number);
         if (!cursor.NextElement())
             return false;
         return cursor.Type == JsonTokenType.StartObject ? true : throw cursor.Fail("must be an object");
+    }
+
+    private static long? ReadId(ref JsonCursor cursor, string kind)
+    {
+        long? id = cursor.Whole("id");
+        if (id is { } known)
+            cursor.At(kind, known, hasId: true);
+        return id;
     }
 
     private static CocoImage ReadImage(ref JsonCursor cursor)
@@ -67,7 +75,7 @@ internal sealed class CocoParser(string path, bool keepMasks, WarningCounter war
         while (cursor.NextName())
         {
             if (cursor.NameIs("id"u8))
-                cursor.Place = $"image {id = cursor.Whole("id")}";
+                id = ReadId(ref cursor, "image");
             else if (cursor.NameIs("file_name"u8))
                 file = cursor.Text("file_name");
             else if (cursor.NameIs("coco_url"u8))
@@ -100,7 +108,7 @@ internal sealed class CocoParser(string path, bool keepMasks, WarningCounter war
         while (cursor.NextName())
         {
             if (cursor.NameIs("id"u8))
-                cursor.Place = $"category {id = cursor.Whole("id")}";
+                id = ReadId(ref cursor, "category");
             else if (cursor.NameIs("name"u8))
                 name = cursor.Text("name");
             else
@@ -119,7 +127,7 @@ internal sealed class CocoParser(string path, bool keepMasks, WarningCounter war
         while (cursor.NextName())
         {
             if (cursor.NameIs("id"u8))
-                cursor.Place = $"annotation {id = cursor.Whole("id")}";
+                id = ReadId(ref cursor, "annotation");
             else if (cursor.NameIs("image_id"u8))
                 image = cursor.Whole("image_id");
             else if (cursor.NameIs("category_id"u8))

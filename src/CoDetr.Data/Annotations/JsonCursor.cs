@@ -14,6 +14,9 @@ internal ref struct JsonCursor
     private int _start;  // of the bytes that the reader was given
     private int _filled;
     private bool _atEnd;
+    private string _kind = "";
+    private long _number;
+    private bool _hasId;
     private Utf8JsonReader _reader;
 
     internal JsonCursor(Stream stream, string path)
@@ -27,8 +30,11 @@ internal ref struct JsonCursor
         _reader = new Utf8JsonReader(_buffer.AsSpan(_start, _filled - _start), _atEnd, default);
     }
 
-    /// <summary>What is being read, e.g. "annotation 7": part of every message.</summary>
-    internal string Place { get; set; } = "";
+    /// <summary>What is being read, e.g. "annotation 7" by its id or "annotation number 3" by its place in the list: part of every message.</summary>
+    internal readonly string Place => _kind.Length == 0 ? "" : _hasId ? $"{_kind} {_number}" : $"{_kind} number {_number}";
+
+    /// <summary>Sets the place; costs nothing unless something is wrong.</summary>
+    internal void At(string kind, long number = 0, bool hasId = false) => (_kind, _number, _hasId) = (kind, number, hasId);
 
     internal readonly JsonTokenType Type => _reader.TokenType;
 

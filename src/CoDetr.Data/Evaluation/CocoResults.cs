@@ -19,12 +19,12 @@ public static class CocoResults
         var detections = new List<ScoredBox>();
         while (true)
         {
-            cursor.Place = $"result number {detections.Count + 1}";
+            cursor.At("result", detections.Count + 1);
             if (!cursor.NextElement())
                 break;
             detections.Add(ReadOne(ref cursor, truth));
         }
-        cursor.Place = "";
+        cursor.At("");
         cursor.Read(); // throws on anything after the end
         return detections;
     }

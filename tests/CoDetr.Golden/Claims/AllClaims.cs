@@ -5,9 +5,10 @@ internal static class AllClaims
 {
     internal static IReadOnlyList<Claim> List { get; } =
     [
-        .. DeformAttnClaims.List,
         .. NormClaims.List,
         .. DeformAttnClaims.List,
         .. OptimizerClaims.List,
+        .. PipelineClaims.List,
+        .. CocoEvalClaims.List,
     ];
 }

@@ -71,7 +71,7 @@ public sealed class LoaderTests
                 for (int x = 0; x < batch.Width; x++)
                 {
                     bool inside = y < image.Height && x < image.Width;
-                    float expected = inside ? (pixels.Row(y)[3 * x] - 123.675f) * (float)(1 / 58.395) : 0;
+                    float expected = inside ? (pixels.Row(y)[3 * x] - 123.675f) / 58.395f : 0;
                     Assert.Equal(expected, batch.Images[((n * batch.Height + y) * batch.Width + x) * 3]);
                 }
             Assert.Equal(image.Annotations.Count(a => a.IsUsable), batch.ObjectCounts[n]);
