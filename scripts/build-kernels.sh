@@ -19,13 +19,20 @@ if [ "${CODETR_SANITIZE:-}" = 1 ]; then
     case $compiler in *clang*) link="$link -shared-libasan" ;; esac
 fi
 
+# A compiler cache, where there is one, serves every checkout of the machine.
+launcher=
+if command -v ccache >/dev/null; then
+    launcher=ccache
+    export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+fi
+
 levels=baseline
 if [ "$(uname -m)" = x86_64 ]; then levels="x86-64-v3 x86-64-v4"; fi
 
 compile() { # SOURCE OBJECT FLAGS…
     local source=$1 object=$2
     shift 2
-    local command="$compiler -x c++ $* -I$root/kernels -c $source -o $object"
+    local command="$launcher $compiler -x c++ $* -I$root/kernels -c $source -o $object"
     if [ ! -e "$object" ] || [ "$source" -nt "$object" ] || [ -n "$(find "$root/kernels" -name '*.h' -newer "$object" -print -quit)" ] ||
         [ "$(cat "$object.cmd" 2>/dev/null)" != "$command" ]; then
         rm -f "$object"
@@ -34,7 +41,7 @@ compile() { # SOURCE OBJECT FLAGS…
     fi
 }
 export -f compile
-export compiler root
+export compiler root launcher
 
 jobs=()
 for level in $levels; do
