@@ -2,6 +2,7 @@
 # Compiles kernels/*.cu and kernels/cpu/*.cpp for the CPU: one shared library per instruction set, only what changed.
 #   build-kernels.sh OUT [CXX]     OUT gets libcodetr_kernels-LEVEL.so; CODETR_CXX or CXX choose the compiler
 #   CODETR_SANITIZE=1              address and undefined-behaviour sanitizers
+#   CODETR_LEVELS="LEVEL…"         instruction sets, if not all
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$1
@@ -28,6 +29,7 @@ fi
 
 levels=baseline
 if [ "$(uname -m)" = x86_64 ]; then levels="x86-64-v3 x86-64-v4"; fi
+levels=${CODETR_LEVELS:-$levels}
 
 compile() { # SOURCE OBJECT FLAGS…
     local source=$1 object=$2

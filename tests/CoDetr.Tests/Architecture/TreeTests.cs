@@ -1,7 +1,85 @@
+using System.Text.RegularExpressions;
+
 namespace CoDetr.Tests.Architecture;
 
-public sealed class TreeTests
+/// <summary>What keeps the tree as it was meant: sizes, directions, names.</summary>
+public sealed partial class TreeTests
 {
+    private const int MostLines = 400; // 250 are aimed at
+
+    private static readonly Dictionary<string, string[]> Knows = new()
+    {
+        ["CoDetr.Tensors"] = [],
+        ["CoDetr.Data"] = [],
+        ["CoDetr.Detection"] = ["CoDetr.Tensors"],
+        ["CoDetr.Training"] = ["CoDetr.Detection", "CoDetr.Data"],
+        ["CoDetr.Cli"] = ["CoDetr.Training"],
+    };
+
     [Fact]
-    public void TheSolutionIsThere() => Assert.True(File.Exists(Path.Combine(Repository.Root, "CoDetr.Native.sln")));
+    public void NoFileIsTooLong() => Assert.Empty(
+        from path in Repository.Files("", ".cs", ".cu", ".h", ".cpp", ".sh", "codetr")
+        let lines = Repository.Read(path).Count(c => c == '\n')
+        where lines > MostLines
+        select $"{path}: {lines} lines");
+
+    [Fact]
+    public void ProjectsKnowEachOtherInOneDirection()
+    {
+        foreach (string path in Repository.Files("src", ".csproj"))
+        {
+            string project = Path.GetFileNameWithoutExtension(path);
+            Assert.True(Knows.TryGetValue(project, out string[]? allowed), $"{project} has no place in the order of projects.");
+            Assert.Empty(ProjectReference().Matches(Repository.Read(path)).Select(m => m.Groups[1].Value).Except(allowed));
+        }
+    }
+
+    [Fact]
+    public void TheEngineNeedsNoPackage() => Assert.DoesNotContain("PackageReference", Repository.Read("src/CoDetr.Tensors/CoDetr.Tensors.csproj"));
+
+    [Fact]
+    public void AProjectHasOneNamespace() => Assert.Empty(
+        from path in Repository.Files("src", ".cs")
+        let project = path.Split('/')[1]
+        from Match match in Namespace().Matches(Repository.Read(path))
+        where match.Groups[1].Value != project
+        select $"{path}: {match.Groups[1].Value}");
+
+    [Fact]
+    public void OnlyDevicesAndProgramsNameADevice() => Assert.Empty(
+        from path in Repository.Files("src/CoDetr.Tensors", ".cs").Concat(Repository.Files("src/CoDetr.Detection", ".cs"))
+        where !path.StartsWith("src/CoDetr.Tensors/Devices/", StringComparison.Ordinal)
+        from match in ConcreteDevice().Matches(Repository.Read(path))
+        select $"{path}: {match.Value}");
+
+    [Fact]
+    public void EveryKernelFileHasItsOpAndItsTest()
+    {
+        string[] ops = [.. Repository.Files("src/CoDetr.Tensors/Ops", ".cs").Select(p => Path.GetFileNameWithoutExtension(p))];
+        string[] tests = [.. Repository.Files("tests/CoDetr.Tests/Ops", "Tests.cs").Select(p => Path.GetFileNameWithoutExtension(p))];
+        string[] subjects = [.. Repository.Files("kernels", ".cu").Where(p => p.Count(c => c == '/') == 1).Select(p => Pascal(Path.GetFileNameWithoutExtension(p)))];
+        Assert.Empty(subjects.Except(ops).Select(s => $"src/CoDetr.Tensors/Ops/{s}.cs is missing"));
+        Assert.Empty(subjects.Select(s => s + "Tests").Except(tests).Select(s => $"tests/CoDetr.Tests/Ops/{s}.cs is missing"));
+    }
+
+    [Fact]
+    public void NothingNamesTheMachineItWasMadeOn() => Assert.Empty(
+        from path in Repository.Files("", ".cs", ".cu", ".h", ".cpp", ".sh", ".md", ".csproj", ".props", ".json", ".sln", "codetr", "run")
+        where !path.StartsWith("tests/golden/", StringComparison.Ordinal)
+        from match in WorkPath().Matches(Repository.Read(path))
+        select $"{path}: {match.Value}");
+
+    private static string Pascal(string name) => string.Concat(name.Split('_').Select(part => char.ToUpperInvariant(part[0]) + part[1..]));
+
+    [GeneratedRegex(@"<ProjectReference Include=""[^""]*?([\w.]+)\.csproj""")]
+    private static partial Regex ProjectReference();
+
+    [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
+    private static partial Regex Namespace();
+
+    [GeneratedRegex(@"\b(CpuDevice|CudaDevice)\b")]
+    private static partial Regex ConcreteDevice();
+
+    [GeneratedRegex(@"(?<![\w.])/(work|home|root)/[\w.]*")]
+    private static partial Regex WorkPath();
 }
