@@ -11,13 +11,17 @@ namespace CoDetr.Tests;
 public sealed record OpCase(string Name, Shape[] Inputs, Func<Tensor[], Tensor> Op, Func<double[][], double[]> Reference) : IXunitSerializable
 {
     private static readonly int[] WorkerCounts = [1, 2, 3, 7];
-    private static readonly CpuDevice[] Devices = [.. WorkerCounts.Select(workers => new CpuDevice(workers) { Poison = true, SpreadFrom = 0 })];
+
+    [ThreadStatic]
+    private static CpuDevice[]? devices; // test classes run at the same time, and a device's live bytes are counted
 
     /// <summary>For xunit only.</summary>
     public OpCase()
         : this("", [], t => t[0], v => v[0])
     {
     }
+
+    private static CpuDevice[] Devices => devices ??= [.. WorkerCounts.Select(workers => new CpuDevice(workers) { Poison = true, SpreadFrom = 0 })];
 
     /// <summary>Changes the normal numbers of input <c>i</c> into what the op needs (positive, distinct, within a range).</summary>
     public Func<int, double, double> Adapt { get; init; } = (_, value) => value;

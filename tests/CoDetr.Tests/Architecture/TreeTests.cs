@@ -53,23 +53,11 @@ public sealed partial class TreeTests
         select $"{path}: {match.Value}");
 
     [Fact]
-    public void EveryKernelFileHasItsOpAndItsTest()
-    {
-        string[] ops = [.. Repository.Files("src/CoDetr.Tensors/Ops", ".cs").Select(p => Path.GetFileNameWithoutExtension(p))];
-        string[] tests = [.. Repository.Files("tests/CoDetr.Tests/Ops", "Tests.cs").Select(p => Path.GetFileNameWithoutExtension(p))];
-        string[] subjects = [.. Repository.Files("kernels", ".cu").Where(p => p.Count(c => c == '/') == 1).Select(p => Pascal(Path.GetFileNameWithoutExtension(p)))];
-        Assert.Empty(subjects.Except(ops).Select(s => $"src/CoDetr.Tensors/Ops/{s}.cs is missing"));
-        Assert.Empty(subjects.Select(s => s + "Tests").Except(tests).Select(s => $"tests/CoDetr.Tests/Ops/{s}.cs is missing"));
-    }
-
-    [Fact]
     public void NothingNamesTheMachineItWasMadeOn() => Assert.Empty(
         from path in Repository.Files("", ".cs", ".cu", ".h", ".cpp", ".sh", ".md", ".csproj", ".props", ".json", ".sln", "codetr", "run")
         where !path.StartsWith("tests/golden/", StringComparison.Ordinal)
         from match in WorkPath().Matches(Repository.Read(path))
         select $"{path}: {match.Value}");
-
-    private static string Pascal(string name) => string.Concat(name.Split('_').Select(part => char.ToUpperInvariant(part[0]) + part[1..]));
 
     [GeneratedRegex(@"<ProjectReference Include=""[^""]*?([\w.]+)\.csproj""")]
     private static partial Regex ProjectReference();
