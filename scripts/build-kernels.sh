@@ -15,7 +15,7 @@ flags="-std=c++17 -O3 -g1 -fopenmp-simd -fno-math-errno -ffp-contract=fast -fvis
 case $compiler in *clang*) flags="$flags -Wno-pass-failed" ;; esac
 link=
 if [ "${CODETR_SANITIZE:-}" = 1 ]; then
-    flags="$flags -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+    flags="$flags -O2 -fsanitize=address,undefined -fno-sanitize-recover=undefined"
     link="-fsanitize=address,undefined"
     case $compiler in *clang*) link="$link -shared-libasan" ;; esac
 fi
