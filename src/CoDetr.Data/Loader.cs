@@ -61,7 +61,8 @@ public sealed class Loader
         (_file, _imageFolder, _options) = (file, imageFolder, options);
         _images = [.. Enumerable.Range(0, file.Images.Count).Where(i => !options.Training || IsLargeEnough(file.Images[i]))];
         if (options.Training && options.BatchSize > _images.Length)
-            throw new DataException($"{file.Path}: a batch of {options.BatchSize} is larger than the data set of {_images.Length} images; use a batch of at most {_images.Length}.");
+            throw new DataException(
+                $"{file.Path}: a batch of {options.BatchSize} is larger than the data set of {_images.Length} images; use a batch of at most {_images.Length}.");
         _pool = new BufferPool(options.Workers + options.Prefetch + 1);
     }
 

@@ -71,10 +71,13 @@ public sealed class CocoFile
     private List<CocoImage> MapImages(List<CocoImage>? listed)
     {
         if (listed is null || listed.Count == 0)
-            throw new DataException($"{Path}: lists no images; a COCO file needs \"images\": [{{\"id\": 1, \"file_name\": ..., \"width\": ..., \"height\": ...}}].");
+            throw new DataException($"{Path}: lists no images; a COCO file needs \"images\": [{{\"id\": 1, \"file_name\": ..., \"width\": ...}}].");
         for (int i = 0; i < listed.Count; i++)
-            if (!_imageIndex.TryAdd(listed[i].Id, i))
-                throw new DataException($"{Path}: image id {listed[i].Id} is used twice ({listed[_imageIndex[listed[i].Id]].FileName} and {listed[i].FileName}).");
+        {
+            CocoImage image = listed[i];
+            if (!_imageIndex.TryAdd(image.Id, i))
+                throw new DataException($"{Path}: image id {image.Id} is used twice ({listed[_imageIndex[image.Id]].FileName} and {image.FileName}).");
+        }
         return listed;
     }
 

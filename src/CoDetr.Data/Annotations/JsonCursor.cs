@@ -194,7 +194,8 @@ internal ref struct JsonCursor
         string text = e.Message;
         int tail = text.IndexOf(" LineNumber:", StringComparison.Ordinal);
         text = tail < 0 ? text : text[..tail];
-        bool notANumber = text.StartsWith("'N'", StringComparison.Ordinal) || text.StartsWith("'I'", StringComparison.Ordinal) || text.Contains("Expected digit", StringComparison.OrdinalIgnoreCase);
-        return notANumber ? text + " NaN and Infinity are not JSON: write a finite number or leave the entry out." : text;
+        bool isNotFinite = text.StartsWith("'N'", StringComparison.Ordinal) || text.StartsWith("'I'", StringComparison.Ordinal)
+            || text.Contains("Expected digit", StringComparison.OrdinalIgnoreCase); // -Infinity
+        return isNotFinite ? text + " NaN and Infinity are not JSON: write a finite number or leave the entry out." : text;
     }
 }

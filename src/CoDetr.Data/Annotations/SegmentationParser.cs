@@ -72,7 +72,9 @@ internal static class SegmentationParser
         if (!understood)
             return null;
         var (height, width) = ((int)size[0], (int)size[1]);
-        return text is not null ? Segmentation.FromString(height, width, text) : Segmentation.FromRuns(new RunLengths(height, width, [.. runs.Select(n => (int)n)]));
+        return text is not null
+            ? Segmentation.FromString(height, width, text)
+            : Segmentation.FromRuns(new RunLengths(height, width, [.. runs.Select(n => (int)n)]));
     }
 
     private static bool ReadNumbers(ref JsonCursor cursor, List<double> numbers)

@@ -18,5 +18,6 @@ public static class ProjectFont
 
     /// <summary>The font's file.</summary>
     public static Stream Open() =>
-        typeof(ProjectFont).Assembly.GetManifestResourceStream("DejaVuSans.ttf") ?? throw new InvalidOperationException("the font is missing from the assembly");
+        typeof(ProjectFont).Assembly.GetManifestResourceStream("DejaVuSans.ttf")
+        ?? throw new InvalidOperationException("the font is missing from the assembly");
 }

@@ -41,8 +41,8 @@ public sealed class AveragePrecision
         int positives = images.Sum(m => m.Positives[range]);
         if (positives == 0)
             return;
-        (double Score, int Image, int Rank)[] ranked =
-            [.. images.SelectMany((m, image) => m.Scores.Take(maxDetections).Select((score, rank) => (score, image, rank))).OrderByDescending(d => d.score)]; // stable
+        var all = images.SelectMany((m, image) => m.Scores.Take(maxDetections).Select((score, rank) => (Score: score, Image: image, Rank: rank)));
+        (double Score, int Image, int Rank)[] ranked = [.. all.OrderByDescending(d => d.Score)]; // stable: equal scores keep the order of images
         for (int threshold = 0; threshold < BoxMatching.Thresholds.Length; threshold++)
         {
             var (recalls, precisions) = Curve(images, ranked, range, threshold, positives);

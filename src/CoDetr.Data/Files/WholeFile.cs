@@ -27,7 +27,7 @@ public static class WholeFile
         {
             Remove(temporary);
             if (e is IOException or UnauthorizedAccessException)
-                throw new DataException($"{path}: cannot be written ({e.Message.TrimEnd('.')}); check the folder's permissions and the free space of its disk.", e);
+                throw new DataException($"{path}: cannot be written ({e.Message.TrimEnd('.')}); check the folder's permissions and its disk's free space.", e);
             throw;
         }
     }

@@ -9,7 +9,10 @@ public sealed class Normalization
     public Normalization(ReadOnlySpan<double> mean, ReadOnlySpan<double> deviation)
     {
         for (int i = 0; i < _table.Length; i++)
-            _table[i] = (i / ImageU8.Channels - (float)mean[i % ImageU8.Channels]) / (float)deviation[i % ImageU8.Channels]; // as the reference, to the last bit
+        {
+            int value = i / ImageU8.Channels, channel = i % ImageU8.Channels;
+            _table[i] = (value - (float)mean[channel]) / (float)deviation[channel]; // as the reference, to the last bit
+        }
     }
 
     /// <summary>The statistics of ImageNet, which every published backbone uses.</summary>

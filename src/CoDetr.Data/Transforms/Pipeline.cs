@@ -26,7 +26,8 @@ public sealed record Pipeline(IReadOnlyList<Transform> Transforms)
     /// <param name="cropShortEdges">short edges before the crop of B; null: 400, 500, 600</param>
     /// <param name="cropLow">smallest edge of the crop</param>
     /// <param name="cropHigh">largest edge of the crop</param>
-    public static Pipeline Detr(IReadOnlyList<int>? shortEdges = null, int longEdge = 1333, IReadOnlyList<int>? cropShortEdges = null, int cropLow = 384, int cropHigh = 600)
+    public static Pipeline Detr(
+        IReadOnlyList<int>? shortEdges = null, int longEdge = 1333, IReadOnlyList<int>? cropShortEdges = null, int cropLow = 384, int cropHigh = 600)
     {
         const int LongEdgeBeforeCrop = 4200;
         Resize resize = Resize.ToShortEdge(shortEdges ?? [.. Enumerable.Range(0, 11).Select(i => 480 + 32 * i)], longEdge);

@@ -10,7 +10,8 @@ internal static class PipelineConfig
     internal static Transform? Read(JsonElement step) => step.GetProperty("type").GetString() switch
     {
         "RandomFlip" => new RandomFlip(step.GetProperty("flip_ratio").GetDouble(), Direction(step)),
-        "Resize" when step.TryGetProperty("ratio_range", out JsonElement range) => new RandomResize(Scales(step)[0], range[0].GetDouble(), range[1].GetDouble()),
+        "Resize" when step.TryGetProperty("ratio_range", out JsonElement range) =>
+            new RandomResize(Scales(step)[0], range[0].GetDouble(), range[1].GetDouble()),
         "Resize" => new Resize(Scales(step), step.GetProperty("keep_ratio").GetBoolean()),
         "RandomCrop" => new RandomCrop(step.GetProperty("crop_size")[0].GetInt32(), step.GetProperty("crop_size")[1].GetInt32()),
         "AutoAugment" => new OneOf([.. step.GetProperty("policies").EnumerateArray()
@@ -24,7 +25,9 @@ internal static class PipelineConfig
     };
 
     private static FlipDirection Direction(JsonElement step) =>
-        step.TryGetProperty("direction", out JsonElement direction) ? Enum.Parse<FlipDirection>(direction.GetString()!, ignoreCase: true) : FlipDirection.Horizontal;
+        step.TryGetProperty("direction", out JsonElement direction)
+            ? Enum.Parse<FlipDirection>(direction.GetString()!, ignoreCase: true)
+            : FlipDirection.Horizontal;
 
     private static Scale[] Scales(JsonElement step)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CoDetr.Data;
 
 namespace CoDetr.Tests.Data;
@@ -17,9 +18,13 @@ public sealed class BrokenImagesTests : IDisposable
         File.Delete(_folder["000005.jpg"]);
         File.WriteAllText(_folder["000007.jpg"], "<html>not found</html>");
         CocoFile all = CocoFile.Read(Path.Combine(digits, "annotations", "instances_train.json"));
-        string images = string.Join(",", all.Images.Take(20).Select(i => $"{{\"id\":{i.Id},\"file_name\":\"{i.FileName}\",\"width\":{i.Width},\"height\":{i.Height}}}"));
-        string objects = string.Join(",", all.Images.Take(20).SelectMany(i => i.Annotations).Select(a => $"{{\"id\":{a.Id},\"image_id\":{a.ImageId},\"category_id\":1,\"bbox\":[{a.X},{a.Y},{a.Width},{a.Height}]}}"));
-        File.WriteAllText(_folder["train.json"], $"{{\"images\":[{images}],\"categories\":[{{\"id\":1,\"name\":\"digit\"}}],\"annotations\":[{objects}]}}");
+        CocoImage[] some = [.. all.Images.Take(20)];
+        File.WriteAllText(_folder["train.json"], JsonSerializer.Serialize(new
+        {
+            images = some.Select(i => new { id = i.Id, file_name = i.FileName, width = i.Width, height = i.Height }),
+            categories = new[] { new { id = 1, name = "digit" } },
+            annotations = some.SelectMany(i => i.Annotations).Select(a => new { id = a.Id, image_id = a.ImageId, category_id = 1, bbox = new[] { a.X, a.Y, a.Width, a.Height } }),
+        }));
         _file = CocoFile.Read(_folder["train.json"]);
     }
 

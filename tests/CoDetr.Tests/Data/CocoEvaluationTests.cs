@@ -45,7 +45,10 @@ public sealed class CocoEvaluationTests
         var detections = new List<ScoredBox>();
         for (int image = 0; image < Truth.Images.Count; image++)
             for (int i = 0; i < 100; i++)
-                detections.Add(new ScoredBox(image, draws.Between(0, 2), draws.Unit(), 80 * draws.Unit(), 60 * draws.Unit(), 30 * draws.Unit(), 30 * draws.Unit()));
+            {
+                var (x, y, width, height) = (80 * draws.Unit(), 60 * draws.Unit(), 30 * draws.Unit(), 30 * draws.Unit());
+                detections.Add(new ScoredBox(image, draws.Between(0, 2), draws.Unit(), x, y, width, height));
+            }
         double best = double.MaxValue;
         for (int trial = 0; trial < 5 && best > 500; trial++) // the first compiles, and other tests run beside this one
         {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CoDetr.Data;
 
 namespace CoDetr.Tests.Data;
@@ -65,8 +66,17 @@ public sealed class DatasetTests
             File.Copy(Path.Combine(source, name), folder["images/" + name]);
         File.WriteAllBytes(folder["images/000002.jpg"], File.ReadAllBytes(Path.Combine(source, "000002.jpg"))[..700]);
         File.Delete(folder["images/000003.jpg"]);
-        string images = string.Join(",", names.Select((n, i) => $"{{\"id\":{i},\"file_name\":\"{n}\",\"width\":96,\"height\":{(i == 3 ? 50 : i == 1 ? 86 : 96)}}}"));
-        File.WriteAllText(folder["train.json"], $$"""{"images":[{{images}}],"categories":[{"id":1,"name":"a"},{"id":2,"name":"b"}],"annotations":[{"id":1,"image_id":0,"category_id":1,"bbox":[1,1,9,9]},{"id":2,"image_id":0,"category_id":1,"bbox":[1,1,0,9]}]}""");
+        int[] heights = [96, 86, 96, 50];
+        File.WriteAllText(folder["train.json"], JsonSerializer.Serialize(new
+        {
+            images = names.Select((name, i) => new { id = i, file_name = name, width = 96, height = heights[i] }),
+            categories = new[] { new { id = 1, name = "a" }, new { id = 2, name = "b" } },
+            annotations = new[]
+            {
+                new { id = 1, image_id = 0, category_id = 1, bbox = new[] { 1, 1, 9, 9 } },
+                new { id = 2, image_id = 0, category_id = 1, bbox = new[] { 1, 1, 0, 9 } },
+            },
+        }));
         File.WriteAllText(folder["val.json"], "{");
 
         DatasetReport report = DatasetReport.Inspect(folder.Path, workers: 2);

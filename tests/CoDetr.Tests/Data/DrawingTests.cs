@@ -28,7 +28,8 @@ public sealed class DrawingTests
     [Fact]
     public void LabelsStayInsideTheImage()
     {
-        ImageU8 painted = BoxPainter.Paint(new ImageU8(60, 80), [new LabelledBox(-20, -20, 100, 100, 2, "wide label at the edge"), new LabelledBox(70, 50, 79, 59, 1, "x")]);
+        LabelledBox beyond = new(-20, -20, 100, 100, 2, "wide label at the edge"), corner = new(70, 50, 79, 59, 1, "x");
+        ImageU8 painted = BoxPainter.Paint(new ImageU8(60, 80), [beyond, corner]);
         Assert.Equal((60, 80), (painted.Height, painted.Width));
         Assert.True(Count(painted, (r, g, b) => r + g + b > 0) > 100);
     }

@@ -109,8 +109,11 @@ public sealed class LoaderTests
     [InlineData(0, 4, "0 workers cannot load images; use 1 or more.")]
     [InlineData(2, 2000, "a batch of 2000 is larger than the data set of 1200 images; use a batch of at most 1200.")]
     [InlineData(2, 0, "a batch of 0 images cannot be made; use 1 or more.")]
-    public void RefusesSettingsThatDoNotFit(int workers, int batch, string message) =>
-        Assert.EndsWith(message, Assert.Throws<DataException>(() => new Loader(Train, Images("train"), new LoaderOptions { Workers = workers, BatchSize = batch, Training = true })).Message);
+    public void RefusesSettingsThatDoNotFit(int workers, int batch, string message)
+    {
+        var options = new LoaderOptions { Workers = workers, BatchSize = batch, Training = true };
+        Assert.EndsWith(message, Assert.Throws<DataException>(() => new Loader(Train, Images("train"), options)).Message);
+    }
 
     [Fact]
     public void RefusesToTrainWithoutObjects()

@@ -35,7 +35,7 @@ public sealed class WholeFileTests
         DataException e = Assert.Throws<DataException>(() => WholeFile.Write("/dev/full/x", s => s.WriteByte(1)));
         Assert.StartsWith("/dev/full/x: cannot be written (", e.Message);
         e = Assert.Throws<DataException>(() => WholeFile.Write("/tmp/x", _ => throw new IOException("No space left on device")));
-        Assert.Equal("/tmp/x: cannot be written (No space left on device); check the folder's permissions and the free space of its disk.", e.Message);
+        Assert.Equal("/tmp/x: cannot be written (No space left on device); check the folder's permissions and its disk's free space.", e.Message);
     }
 
     [Fact]

@@ -90,10 +90,12 @@ public sealed record DatasetReport(string Folder, IReadOnlyList<PartReport> Part
     /// <exception cref="DataException">the folder does not exist or holds no annotations</exception>
     public static DatasetReport Inspect(string folder, int workers)
     {
-        List<(string Name, string Path)> found = [.. PartNames.Select(n => (n, DatasetFolder.FindAnnotations(folder, n))).Where(p => p.Item2 is not null).Select(p => (p.n, p.Item2!))];
-        if (found.Count == 0)
+        List<(PartReport Report, CocoFile? File)> inspections = [];
+        foreach (string part in PartNames)
+            if (DatasetFolder.FindAnnotations(folder, part) is { } path)
+                inspections.Add(PartInspection.Inspect(folder, part, path, workers));
+        if (inspections.Count == 0)
             DatasetFolder.Open(folder, PartNames[0]); // says what was looked for
-        var inspections = found.Select(p => PartInspection.Inspect(folder, p.Name, p.Path, workers)).ToList();
         return new DatasetReport(folder, [.. inspections.Select(i => i.Report)], [.. Disagreements([.. inspections.Select(i => i.File).OfType<CocoFile>()])]);
     }
 

@@ -47,7 +47,7 @@ public static class DatasetFolder
     {
         if (!Directory.Exists(folder))
             throw new DataException($"{folder}: this folder does not exist.");
-        return Spellings(part).SelectMany(spelling => AnnotationPatterns.Select(pattern => Path.Combine(folder, string.Format(pattern, spelling)))).FirstOrDefault(File.Exists);
+        return Candidates(folder, part, AnnotationPatterns).FirstOrDefault(File.Exists);
     }
 
     /// <summary>The folder among the usual ones that holds the images of an annotation file.</summary>
@@ -55,11 +55,14 @@ public static class DatasetFolder
     public static string FindImages(string folder, string part, CocoFile file)
     {
         string own = Path.GetDirectoryName(Path.GetFullPath(file.Path))!;
-        IEnumerable<string> usual = Spellings(part).SelectMany(spelling => ImagePatterns.Select(pattern => Path.GetFullPath(Path.Combine(folder, string.Format(pattern, spelling)))));
-        string[] candidates = [.. usual.Append(own).Select(Path.TrimEndingDirectorySeparator).Distinct()];
+        string[] candidates = [.. Candidates(folder, part, ImagePatterns).Append(own).Select(c => Path.TrimEndingDirectorySeparator(Path.GetFullPath(c))).Distinct()];
         return candidates.FirstOrDefault(c => file.Images.Take(FirstImages).Any(i => File.Exists(Path.Combine(c, i.FileName))))
             ?? throw new DataException($"{file.Path}: its images (the first is {file.Images[0].FileName}) are in none of {string.Join(", ", candidates)}.");
     }
 
-    private static string[] Spellings(string part) => part == "val" ? ["val", "valid", "validation"] : [part];
+    private static IEnumerable<string> Candidates(string folder, string part, string[] patterns)
+    {
+        string[] spellings = part == "val" ? ["val", "valid", "validation"] : [part];
+        return spellings.SelectMany(spelling => patterns.Select(pattern => Path.Combine(folder, string.Format(pattern, spelling))));
+    }
 }

@@ -47,13 +47,15 @@ internal static class PartInspection
             Usable = file.UsableCount,
             Crowds = file.Images.Sum(i => i.Annotations.Count(a => a.IsCrowd)),
             Areas = (usable.Count(a => a.Area < 32 * 32), usable.Count(a => a.Area is >= 32 * 32 and < 96 * 96), usable.Count(a => a.Area >= 96 * 96)),
-            Classes = [.. file.Categories.Select(c => new ClassCount(c.Id, c.Name, byLabel[c.Label].Count(), byLabel[c.Label].Select(a => a.ImageId).Distinct().Count()))],
+            Classes = [.. file.Categories.Select(c => new ClassCount(c.Id, c.Name, byLabel[c.Label].Count(), ImagesOf(byLabel[c.Label])))],
             BoxesPerImage = Spread.Of(file.Images.Select(i => (double)i.Annotations.Count(a => a.IsUsable))),
             ImageWidths = Spread.Of(file.Images.Select(i => (double)i.Width)),
             ImageHeights = Spread.Of(file.Images.Select(i => (double)i.Height)),
             BoxWidths = Spread.Of(usable.Select(a => a.Width)),
             BoxHeights = Spread.Of(usable.Select(a => a.Height)),
         };
+
+        static int ImagesOf(IEnumerable<CocoAnnotation> annotations) => annotations.Select(a => a.ImageId).Distinct().Count();
     }
 
     /// <summary>Decodes every image; problems in file order.</summary>
@@ -80,9 +82,10 @@ internal static class PartInspection
         {
             return e.Message;
         }
-        return image.Width == 0 || image.Height == 0 ? $"{path}: the annotations do not give its size ({scratch.Width} x {scratch.Height})"
-            : (image.Width, image.Height) != (scratch.Width, scratch.Height) ? $"{path}: {scratch.Width} x {scratch.Height} pixels, annotated as {image.Width} x {image.Height}"
-            : null;
+        if ((image.Width, image.Height) == (scratch.Width, scratch.Height))
+            return null;
+        string annotated = image.Width == 0 || image.Height == 0 ? "annotated without a size" : $"annotated as {image.Width} x {image.Height}";
+        return $"{path}: {scratch.Width} x {scratch.Height} pixels, {annotated}";
     }
 
     private static IEnumerable<string> CheckNames(CocoFile file)
@@ -90,6 +93,6 @@ internal static class PartInspection
         foreach (var group in file.Images.GroupBy(i => i.FileName).Where(g => g.Count() > 1))
             yield return $"{file.Path}: {group.Key} is listed {group.Count()} times (image ids {string.Join(", ", group.Take(3).Select(i => i.Id))})";
         foreach (var group in file.Categories.GroupBy(c => c.Name).Where(g => g.Count() > 1))
-            yield return $"{file.Path}: the class name '{group.Key}' is used {group.Count()} times (category ids {string.Join(", ", group.Take(3).Select(c => c.Id))})";
+            yield return $"{file.Path}: {group.Count()} classes are named '{group.Key}' (category ids {string.Join(", ", group.Take(3).Select(c => c.Id))})";
     }
 }
