@@ -1,1 +1,23 @@
-return 0;
+using CoDetr.Bench;
+
+const string Usage = """
+    CoDetr.Bench [--filter GLOB …]             BenchmarkDotNet; its own options work
+    CoDetr.Bench --smoke                       every benchmark once at a tiny size, every peer's result compared with ours
+    CoDetr.Bench compare [NAME …] [--rounds N] [--seconds S]
+                                               side by side with ONNX Runtime and others; writes bench/results/MACHINE/compare.md
+    """;
+
+switch (args)
+{
+    case ["--usage"]:
+        Console.WriteLine(Usage);
+        return 0;
+    case ["--smoke"]:
+        return Smoke.Run();
+    case ["compare", .. string[] options]:
+        return Contest.Run(options);
+    case ["peer", string bench, string side, string file]:
+        return Child.Serve(bench, side, file);
+    default:
+        return Benchmarks.Run(args);
+}

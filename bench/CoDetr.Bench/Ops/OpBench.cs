@@ -1,0 +1,67 @@
+using BenchmarkDotNet.Attributes;
+using CoDetr.Tensors;
+
+namespace CoDetr.Bench;
+
+/// <summary>A bench at several sizes.</summary>
+public abstract class SizedBench<TSize> : KernelBench
+    where TSize : notnull
+{
+    /// <summary>The size of this run.</summary>
+    [ParamsSource(nameof(Sizes))]
+    public TSize Size { get; set; } = default!;
+
+    /// <summary>The sizes of this program's run.</summary>
+    public IEnumerable<TSize> Sizes => Settings.Smoke ? [Tiny] : Real;
+
+    internal override string SizeName => Size.ToString()!;
+
+    /// <summary>A size for the smoke run.</summary>
+    internal abstract TSize Tiny { get; }
+
+    /// <summary>The sizes that matter.</summary>
+    internal abstract TSize[] Real { get; }
+
+    internal override IEnumerable<KernelBench> EachSize() => Sizes.Select(size =>
+    {
+        SizedBench<TSize> bench = (SizedBench<TSize>)Activator.CreateInstance(GetType())!;
+        bench.Size = size;
+        return bench;
+    });
+}
+
+/// <summary>A bench of a differentiable op: what a training step takes of it is measured too.</summary>
+public abstract class OpBench<TSize> : SizedBench<TSize>
+    where TSize : notnull
+{
+    private Tensor? gradient;
+
+    internal override Action Training => ForwardBackward;
+
+    /// <summary>One recorded forward and its backward into every input.</summary>
+    [Benchmark]
+    public void ForwardBackward()
+    {
+        using StepScope scope = StepScope.Begin();
+        Run(T).Backward(gradient);
+        foreach (Tensor tensor in T)
+        {
+            Backpropagation.TakeGrad(tensor);
+        }
+
+        Device.Default.Synchronize();
+    }
+
+    private protected override void Prepare()
+    {
+        int[] sizes;
+        using (NoGrad.Begin())
+        using (StepScope.Begin())
+        {
+            sizes = [.. Run(T).Shape];
+        }
+
+        gradient = Uniform(sizes);
+        gradient.RequiresGrad = false;
+    }
+}
