@@ -1,4 +1,6 @@
 // Convolution forward, as a product of the image's patches with the weights: no matrix of patches is ever whole in memory.
+#include <algorithm>
+
 #include "gather.h"
 #include "product.h"
 #include "winograd.h"
@@ -7,37 +9,49 @@ namespace {
 
 constexpr float kZeros[512] = {};
 
-// Calls visit(p, r, run, begin, end, low, high) for each of `count` rows r and each piece [begin, end) of a run that covers p0 .. p0 +
-// depth: its floats [low, high) lie inside the image, at run + low.
-template <class F>
-inline void for_each_run(const Gather& g, int64_t row, int64_t count, int64_t p0, int64_t depth, F visit) {
-    const int64_t run_floats = g.run_pixels * g.channels, image_stride = g.rows.extent * g.cols.extent * g.stride;
+int64_t ceil_divide(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : a / b; }
+
+// For each piece [begin, end) of a run that covers p0 .. p0 + depth, at p, and `count` rows: calls whole(p, r, n, from, step) for n rows
+// from r on whose runs lie inside the image, the first one's at from, the others' step further each; and clipped(p, r, begin, end, low,
+// high, run) for a row of which only the floats [low, high) do, at run + low.
+template <class Whole, class Clipped>
+inline void for_each_run(const Gather& g, int64_t row, int64_t count, int64_t p0, int64_t depth, Whole whole, Clipped clipped) {
+    const int64_t run_floats = g.run_pixels * g.channels, image_stride = g.rows.extent * g.cols.extent * g.stride, step = g.cols.step;
     for (int64_t p = p0; p < p0 + depth;) {
-        const int64_t run = p / run_floats, begin = p - run * run_floats;
-        const int64_t end = begin + p0 + depth - p < run_floats ? begin + p0 + depth - p : run_floats;
-        const int64_t tap_row = g.rows.first + run / g.cols.taps * g.rows.tap_step,
-                      tap_col = g.cols.first + run % g.cols.taps * g.cols.tap_step;
-        int64_t i = row / g.cols.places % g.rows.places, j = row % g.cols.places;
-        const float* image = g.image + row / (g.rows.places * g.cols.places) * image_stride;
-        for (int64_t r = 0; r < count; r++) {
-            const int64_t y = i * g.rows.step + tap_row, x = j * g.cols.step + tap_col;
-            int64_t low = begin, high = begin;
-            if (g.rows.inside(y)) {
-                const int64_t left = x < 0 ? -x * g.channels : 0, right = (g.cols.extent - x) * g.channels;
-                low = left < begin ? begin : left < end ? left : end;
-                high = right < low ? low : right < end ? right : end;
-            }
-            visit(p - p0, r, image + (y * g.cols.extent + x) * g.stride, begin, end, low, high);
-            if (++j == g.cols.places) {
-                j = 0;
-                if (++i == g.rows.places) i = 0, image += image_stride;
-            }
+        const int64_t tap = p / run_floats, begin = p - tap * run_floats, end = std::min(begin + p0 + depth - p, run_floats);
+        const int64_t tap_row = g.rows.first + tap / g.cols.taps * g.rows.tap_step,
+                      tap_col = g.cols.first + tap % g.cols.taps * g.cols.tap_step;
+        // Of a row of places, [inside, outside) see whole runs.
+        const int64_t inside = std::min(g.cols.places, std::max<int64_t>(0, ceil_divide(-tap_col, step)));
+        const int64_t last = g.cols.extent - g.run_pixels - tap_col;
+        const int64_t outside = last < 0 ? inside : std::max(inside, std::min(g.cols.places, last / step + 1));
+        for (int64_t r = 0; r < count;) {
+            const int64_t at = row + r, j = at % g.cols.places, i = at / g.cols.places % g.rows.places,
+                          places = std::min(count - r, g.cols.places - j);
+            const int64_t y = i * g.rows.step + tap_row;
+            const float* line = g.image + at / (g.cols.places * g.rows.places) * image_stride + y * g.cols.extent * g.stride;
+            const bool line_inside = g.rows.inside(y);
+            const int64_t first = line_inside ? std::min(std::max(inside, j), j + places) : j + places;
+            const int64_t behind = line_inside ? std::max(first, std::min(outside, j + places)) : j + places;
+            const auto clip = [&](int64_t from, int64_t to) {
+                for (int64_t q = from; q < to; q++) {
+                    const int64_t x = q * step + tap_col;
+                    const int64_t low = line_inside ? std::min(end, std::max(begin, -x * g.channels)) : begin;
+                    const int64_t high = line_inside ? std::max(low, std::min(end, (g.cols.extent - x) * g.channels)) : begin;
+                    clipped(p - p0, r + q - j, begin, end, low, high, line + x * g.stride);
+                }
+            };
+            clip(j, first);
+            if (behind > first)
+                whole(p - p0, r + first - j, behind - first, line + (first * step + tap_col) * g.stride + begin, step * g.stride);
+            clip(behind, j + places);
+            r += places;
         }
         p += end - begin;
     }
 }
 
-inline void copy_inside(float* to, const float* run, int64_t begin, int64_t end, int64_t low, int64_t high) {
+inline void copy_inside(float* to, int64_t begin, int64_t end, int64_t low, int64_t high, const float* run) {
     fill_zero(to, low - begin);
     copy(to + low - begin, run + low, high - low);
     fill_zero(to + high - begin, end - high);
@@ -46,30 +60,37 @@ inline void copy_inside(float* to, const float* run, int64_t begin, int64_t end,
 }  // namespace
 
 void Gather::pack(int64_t row, int64_t count, int64_t p0, int64_t depth, float* to, int64_t ld) const {
-    for_each_run(*this, row, count, p0, depth,
-                 [=](int64_t p, int64_t r, const float* run, int64_t begin, int64_t end, int64_t low, int64_t high) {
-                     float* out = to + r * ld + p;
-                     if (low == begin && high == end) copy(out, run + begin, end - begin);
-                     else copy_inside(out, run, begin, end, low, high);
-                 });
+    const int64_t run_floats = run_pixels * channels;
+    const auto whole = [=](int64_t p, int64_t r, int64_t n, const float* from, int64_t step) {
+        const int64_t floats = std::min(run_floats - (p0 + p) % run_floats, depth - p);
+        for (int64_t i = 0; i < n; i++) copy(to + (r + i) * ld + p, from + i * step, floats);
+    };
+    const auto clipped = [=](int64_t p, int64_t r, int64_t begin, int64_t end, int64_t low, int64_t high, const float* run) {
+        copy_inside(to + r * ld + p, begin, end, low, high, run);
+    };
+    for_each_run(*this, row, count, p0, depth, whole, clipped);
 }
 
 int64_t Gather::locate(int64_t row, int64_t count, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
-                       int64_t starts_stride) const {
+                       int64_t stride) const {
     if (run() == 0) {
         pack(row, count, p0, depth, room, ld);
         for (int64_t r = 0; r < count; r++) starts[r] = room + r * ld;
         return depth;
     }
-    const int64_t length = run() < depth ? run() : depth;
-    const float** next = starts;
-    for_each_run(*this, row, count, p0, depth,
-                 [&](int64_t p, int64_t r, const float* run, int64_t begin, int64_t end, int64_t low, int64_t high) {
-                     if (low == begin && high == end) next[r] = run + begin;
-                     else if (low == high) next[r] = kZeros;
-                     else copy_inside(room + r * ld + p, run, begin, end, low, high), next[r] = room + r * ld + p;
-                     if (r == count - 1) next += starts_stride;
-                 });
+    const int64_t length = std::min(run(), depth);
+    const auto whole = [=](int64_t p, int64_t r, int64_t n, const float* from, int64_t step) {
+        const float** to = starts + p / length * stride + r;
+        for (int64_t i = 0; i < n; i++) to[i] = from + i * step;
+    };
+    const auto clipped = [=](int64_t p, int64_t r, int64_t begin, int64_t end, int64_t low, int64_t high, const float* run) {
+        const float** to = starts + p / length * stride + r;
+        *to = kZeros;
+        if (low == high) return;
+        copy_inside(room + r * ld + p, begin, end, low, high, run);
+        *to = room + r * ld + p;
+    };
+    for_each_run(*this, row, count, p0, depth, whole, clipped);
     return length;
 }
 

@@ -51,24 +51,20 @@ Taps taps_of_phase(int64_t phase, int64_t stride, int64_t pad, int64_t dilation,
 }
 
 // dw = dyᵀ · patches of x: k runs over all pixels.
-struct WeightProduct final : Product {
+struct WeightProduct final : OuterProduct {
     Gather patches;
-    const float* dy = nullptr;
-    int64_t dy_stride = 0;
 
-    int64_t locate_a(int64_t row, int64_t rows, int64_t p0, int64_t depth, float* room, int64_t ld, const float** starts,
-                     int64_t) const override {
-        transpose(dy + p0 * dy_stride + row, dy_stride, rows, depth, room, ld);
-        for (int64_t i = 0; i < rows; i++) starts[i] = room + i * ld;
-        return depth;
-    }
-    const float* find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, int64_t width) const override {
-        patches.pack(p0, depth, col, cols, room, width);
-        for (int64_t p = 0; p < depth; p++) fill_zero(room + p * width + cols, -cols & (kLanes - 1));
-        return room;
-    }
-    void place(int64_t row, int64_t rows, int64_t* offsets) const override {
-        for (int64_t i = 0; i < rows; i++) offsets[i] = (row + i) * n;
+    void find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, const float** starts) const override {
+        const int64_t run = patches.run();
+        if (run > 0 && cols % kLanes == 0 && col / run == (col + cols - 1) / run) {
+            patches.locate(p0, depth, col, cols, room, kTileCols, starts, depth);
+        } else {
+            patches.pack(p0, depth, col, cols, room, kTileCols);
+            for (int64_t p = 0; p < depth; p++) {
+                fill_zero(room + p * kTileCols + cols, -cols & (kLanes - 1));
+                starts[p] = room + p * kTileCols;
+            }
+        }
     }
 };
 
@@ -112,11 +108,11 @@ void cpu_conv_backward_weight(const ConvArgs* args, int worker, int workers) {
     for (int64_t group = 0; group < args->groups; group++) {
         WeightProduct product;
         product.patches = gather_forward(*args, group);
-        product.dy = args->y + group * out_channels, product.dy_stride = args->out_channels;
+        product.a = args->y + group * out_channels, product.lda = args->out_channels;
         product.m = out_channels;
         product.n = args->kernel_h * args->kernel_w * product.patches.channels;
         product.k = args->batch * args->out_height * args->out_width;
-        product.c = args->w + group * out_channels * product.n;
+        product.c = args->w + group * out_channels * product.n, product.ldc = product.n;
         product.epilogue.accumulate = args->accumulate;
         multiply_share(product, worker, workers);
     }

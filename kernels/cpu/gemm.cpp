@@ -50,38 +50,73 @@ struct MatrixProduct final : Product {
     }
 };
 
-MatrixProduct matrix_product(const GemmArgs& args) {
+// aᵀ b, both as they are stored.
+struct MatrixOuterProduct final : OuterProduct {
+    const float* b_data = nullptr;
+    int64_t b_ld = 0;
+
+    void find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, const float** starts) const override {
+        const float* from = b_data + p0 * b_ld + col;
+        for (int64_t p = 0; p < depth; p++, from += b_ld) {
+            starts[p] = from;
+            if (cols % kLanes == 0) continue;
+            starts[p] = room + p * kTileCols;
+            copy_padded(room + p * kTileCols, from, cols);
+        }
+    }
+};
+
+Epilogue epilogue_of(const GemmArgs& args) { return {args.scale, args.bias, args.residual, args.alpha, args.activation, args.accumulate}; }
+
+MatrixProduct product_of(const GemmArgs& args) {
     MatrixProduct product;
     product.m = args.m, product.n = args.n, product.k = args.k;
     product.c = args.c;
-    product.epilogue.scale = args.scale, product.epilogue.bias = args.bias, product.epilogue.residual = args.residual;
-    product.epilogue.alpha = args.alpha, product.epilogue.activation = args.activation, product.epilogue.accumulate = args.accumulate;
+    product.epilogue = epilogue_of(args);
     product.a_data = args.a, product.b_data = args.b;
     product.a_ld = args.lda, product.b_ld = args.ldb, product.ldc = args.ldc;
     product.trans_a = args.trans_a, product.trans_b = args.trans_b;
     return product;
 }
 
+MatrixOuterProduct outer_product_of(const GemmArgs& args) {
+    MatrixOuterProduct product;
+    product.m = args.m, product.n = args.n, product.k = args.k;
+    product.a = args.a, product.b_data = args.b, product.c = args.c;
+    product.lda = args.lda, product.b_ld = args.ldb, product.ldc = args.ldc;
+    product.epilogue = epilogue_of(args);
+    return product;
+}
+
+// One matrix of the batch.
+GemmArgs element(const GemmArgs& args, int64_t index) {
+    GemmArgs one = args;
+    one.a += index * args.stride_a, one.b += index * args.stride_b, one.c += index * args.stride_c;
+    if (one.residual) one.residual += index * args.stride_c;
+    return one;
+}
+
 }  // namespace
 
 void cpu_gemm(const GemmArgs* args, int worker, int workers) {
-    MatrixProduct product = matrix_product(*args);
     if (args->m <= 0 || args->n <= 0 || args->batch <= 0) return;
+    const bool outer = args->trans_a && !args->trans_b;
     // A batch of matrices one below the other, times one shared matrix, is one product.
     const bool stacked =
         args->stride_b == 0 && !args->trans_a && args->stride_a == args->m * args->lda && args->stride_c == args->m * args->ldc;
-    if (stacked) product.m *= args->batch;
-    if (stacked || args->batch == 1) return multiply_share(product, worker, workers);
+    if (stacked || args->batch == 1) {
+        if (outer) return multiply_share(outer_product_of(*args), worker, workers);
+        MatrixProduct product = product_of(*args);
+        product.m *= args->batch;
+        return multiply_share(product, worker, workers);
+    }
 
     const int64_t tiles = (args->m + kTileRows - 1) / kTileRows;
     const Range share = part(tiles * args->batch, 1, worker, workers);
     for (int64_t index = share.begin / tiles; index * tiles < share.end; index++) {
-        const int64_t first = index * tiles, begin = share.begin > first ? share.begin - first : 0;
-        const int64_t end = share.end < first + tiles ? share.end - first : tiles;
-        product.a_data = args->a + index * args->stride_a;
-        product.b_data = args->b + index * args->stride_b;
-        product.c = args->c + index * args->stride_c;
-        if (args->residual) product.epilogue.residual = args->residual + index * args->stride_c;
-        multiply(product, {begin * kTileRows, end * kTileRows < args->m ? end * kTileRows : args->m}, {0, args->n});
+        const int64_t first = index * tiles, begin = share.begin > first ? share.begin - first : 0, end = min(share.end - first, tiles);
+        const Range rows = {begin * kTileRows, min(end * kTileRows, args->m)}, cols = {0, args->n};
+        if (outer) multiply(outer_product_of(element(*args, index)), rows, cols);
+        else multiply(product_of(element(*args, index)), rows, cols);
     }
 }

@@ -14,21 +14,40 @@ constexpr int64_t kMaxSegments = kDepth / kLanes;
 thread_local Scratch scratch;
 
 struct Tile {
-    const Product* product;
     const float* const* a;  // starts of the segments of the rows, a_stride from one segment to the next
     int64_t a_stride, segments, length;
     const float* b;  // (segments · length, width) of the tile
-    float* partial;  // sums of the blocks of k so far, rows ld_partial apart
-    int64_t ld_partial;
-    const int64_t* offsets;  // of the rows in c
-    int64_t col, cols;
-    bool first, last;  // block of k
+    Output output;
 };
 
-// From sums in memory to c, a vector at a time: for tiles whose last vector is not full, and for costly activations.
-void finish(const Tile& t, const float* sums, int64_t ld, int64_t rows) {
-    const Epilogue& epilogue = t.product->epilogue;
-    float* const c = t.product->c;
+// One tile of Rows × (Vecs · kLanes) and one block of k. The sums stay in registers to the end.
+template <int Rows, int Vecs>
+struct Inner {
+    static void run(const Tile& t) {
+        constexpr int width = Vecs * kLanes;
+        Vec sums[Rows][Vecs] = {};
+        const float* b = t.b;
+        for (int64_t segment = 0; segment < t.segments; segment++) {
+            const float* const* starts = t.a + segment * t.a_stride;
+            const float* a[Rows];
+            each<Rows, 1>([&](int i, int) { a[i] = starts[i]; });
+            for (int64_t p = 0; p < t.length; p++, b += width) {
+                // The rows of the next tile are on their way to the cache while this one is computed.
+                __builtin_prefetch(starts[kTileRows + (p & 7)] + p);
+                Vec row[Vecs];
+                each<1, Vecs>([&](int, int v) { row[v] = load(b + v * kLanes); });
+                each<Rows, Vecs>([&](int i, int v) { sums[i][v] = multiply_add(splat(a[i][p]), row[v], sums[i][v]); });
+            }
+        }
+        complete(t.output, sums);
+    }
+};
+
+}  // namespace
+
+void finish(const Output& t, const float* sums, int64_t ld, int64_t rows) {
+    const Epilogue& epilogue = *t.epilogue;
+    float* const c = t.c;
     for (int64_t j = 0; j < t.cols; j += kLanes) {
         const int64_t count = t.cols - j < kLanes ? t.cols - j : kLanes, col = t.col + j;
         const auto read = [count](const float* from) { return count == kLanes ? load(from) : load_first(from, count); };
@@ -41,78 +60,6 @@ void finish(const Tile& t, const float* sums, int64_t ld, int64_t rows) {
         }
     }
 }
-
-// Calls f(i, v) for each vector of a tile, with i and v known to the compiler: left a loop, the tile would live in memory.
-template <int Rows, int Vecs, class F>
-inline __attribute__((always_inline)) void each(F f) {
-    UNROLL
-    for (int i = 0; i < Rows; i++) {
-        UNROLL
-        for (int v = 0; v < Vecs; v++) f(i, v);
-    }
-}
-
-// One tile of Rows × (Vecs · kLanes) and one block of k. The sums stay in registers to the end.
-template <int Rows, int Vecs>
-void compute(const Tile& t) {
-    constexpr int width = Vecs * kLanes;
-    Vec sums[Rows][Vecs] = {};
-    const float* b = t.b;
-    for (int64_t segment = 0; segment < t.segments; segment++) {
-        const float* const* starts = t.a + segment * t.a_stride;
-        const float* a[Rows];
-        each<Rows, 1>([&](int i, int) { a[i] = starts[i]; });
-        for (int64_t p = 0; p < t.length; p++, b += width) {
-            // The rows of the next tile are on their way to the cache while this one is computed.
-            __builtin_prefetch(starts[kTileRows + (p & 7)] + p);
-            Vec row[Vecs];
-            each<1, Vecs>([&](int, int v) { row[v] = load(b + v * kLanes); });
-            each<Rows, Vecs>([&](int i, int v) { sums[i][v] = multiply_add(splat(a[i][p]), row[v], sums[i][v]); });
-        }
-    }
-    if (!t.first) each<Rows, Vecs>([&](int i, int v) { sums[i][v] += load(t.partial + i * t.ld_partial + v * kLanes); });
-    if (!t.last) return each<Rows, Vecs>([&](int i, int v) { store(t.partial + i * t.ld_partial + v * kLanes, sums[i][v]); });
-
-    const Epilogue& epilogue = t.product->epilogue;
-    if (t.cols < width || epilogue.activation > kRelu) {
-        float tile[Rows * width];
-        each<Rows, Vecs>([&](int i, int v) { store(tile + i * width + v * kLanes, sums[i][v]); });
-        return finish(t, tile, width, Rows);
-    }
-    Vec scale[Vecs], bias[Vecs];
-    each<1, Vecs>([&](int, int v) {
-        scale[v] = epilogue.column_scale(t.col + v * kLanes, load);
-        bias[v] = epilogue.column_bias(t.col + v * kLanes, load);
-    });
-    // As Epilogue::finish, without the costly activations.
-    float* const c = t.product->c;
-    each<Rows, Vecs>([&](int i, int v) {
-        const int64_t at = t.offsets[i] + t.col + v * kLanes;
-        Vec x = multiply_add(sums[i][v], scale[v], bias[v]);
-        if (epilogue.residual) x += load(epilogue.residual + at);
-        if (epilogue.activation == kRelu) x = max(x, Vec{});
-        if (epilogue.accumulate) x += load(c + at);
-        store(c + at, x);
-    });
-}
-
-using Compute = void (*)(const Tile&);
-
-template <int... Index>
-constexpr Compute choose(int index, std::integer_sequence<int, Index...>) {
-    constexpr Compute all[] = {compute<Index / kTileVecs + 1, Index % kTileVecs + 1>...};
-    return all[index];
-}
-
-Compute kernel(int64_t rows, int64_t vecs) {
-    const int index = static_cast<int>((rows - 1) * kTileVecs + vecs - 1);
-    return choose(index, std::make_integer_sequence<int, kTileRows * kTileVecs>());
-}
-
-int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t round_up(int64_t a, int64_t unit) { return (a + unit - 1) / unit * unit; }
-
-}  // namespace
 
 void multiply(const Product& product, Range rows, Range cols) {
     const int64_t k = product.k, run = product.run;
@@ -149,10 +96,11 @@ void multiply(const Product& product, Range rows, Range cols) {
                     const float* b = packed + j * depth;
                     if (pack) b = product.find_b(p, depth, col + j, tile_cols, packed + j * depth, vecs * kLanes);
                     for (int64_t i = 0; i < m; i += kTileRows) {
-                        const Tile tile = {
-                            &product,    starts + i, starts_stride, segments, length,        b, partial + i * block_cols + j, block_cols,
-                            offsets + i, col + j,    tile_cols,     p == 0,   p + depth >= k};
-                        kernel(min(kTileRows, m - i), vecs)(tile);
+                        const Output output = {&product.epilogue, product.c, offsets + i,
+                                               col + j,           tile_cols, partial + i * block_cols + j,
+                                               block_cols,        p == 0,    p + depth >= k};
+                        const Tile tile = {starts + i, starts_stride, segments, length, b, output};
+                        kernel<Inner>(min(kTileRows, m - i), vecs)(tile);
                     }
                 }
             } while ((p += depth) < k);

@@ -5,12 +5,7 @@
 // in which the element lies nor the share of the worker, so its bits are the same for any number of workers.
 #pragma once
 
-#include "epilogue.h"
-
-constexpr int kTileRows = 6;                     // a tile of c lives in registers: 6 rows of broadcasts of a against
-constexpr int kTileVecs = kLanes == 16 ? 4 : 2;  // 4 vectors of 16 registers' width (24 of 32), or 2 of 8 or 4 (12 of 16)
-constexpr int kTileCols = kTileVecs * kLanes;
-constexpr int64_t kDepth = 256;  // k of a block: a tile's strips of a and b stream from the second-level cache at full speed
+#include "tile.h"
 
 struct Range {
     int64_t begin, end;
@@ -57,3 +52,24 @@ Block share(int64_t m, int64_t n, int64_t find_a, int64_t find_b, int worker, in
 
 // This worker's share of the product.
 void multiply_share(const Product& product, int worker, int workers);
+
+// c = finish(aᵀ · b) where the rows of a and b run along m and n and need no packing: a weight's gradient, the sum over all k of outer
+// products.
+struct OuterProduct {
+    int64_t m = 0, n = 0, k = 0;
+    const float* a = nullptr;  // (k, m), rows lda apart
+    int64_t lda = 0;
+    float* c = nullptr;
+    int64_t ldc = 0;
+    Epilogue epilogue;
+
+    // starts[p] = where b[p0 + p, col .. col + cols] lies, for p < depth. If cols is no multiple of kLanes, it is filled up with zeros to
+    // one. Rows that do not lie in memory like that are built in `room`, kTileCols for each.
+    virtual void find_b(int64_t p0, int64_t depth, int64_t col, int64_t cols, float* room, const float** starts) const = 0;
+
+protected:
+    ~OuterProduct() = default;
+};
+
+void multiply(const OuterProduct& product, Range rows, Range cols);
+void multiply_share(const OuterProduct& product, int worker, int workers);
