@@ -7,6 +7,7 @@ namespace {
 // k runs once over all pixels of a batch, so the block of c is as large as its partial sums are cheap to hold.
 constexpr int64_t kBlockCols = 512;
 constexpr int64_t kBlockFloats = 512 << 10;
+constexpr int64_t kStripRows = 32 * kTileRows;  // of a, and all columns of b of the block, fit the second-level cache
 
 thread_local Scratch scratch;
 
@@ -33,6 +34,23 @@ struct Outer {
     }
 };
 
+// Adds one block of k to a strip of a block of c.
+void multiply_strip(const OuterProduct& product, Range rows, Range cols, int64_t p, float* partial, int64_t ld_partial, float* room) {
+    const int64_t depth = min(kDepth, product.k - p);
+    const float* starts[kDepth];
+    for (int64_t col = cols.begin; col < cols.end; col += kTileCols) {
+        const int64_t tile_cols = min(kTileCols, cols.end - col), vecs = (tile_cols + kLanes - 1) / kLanes;
+        product.find_b(p, depth, col, tile_cols, room, starts);
+        for (int64_t row = rows.begin; row < rows.end; row += kTileRows) {
+            int64_t offsets[kTileRows];
+            for (int64_t i = 0; i < kTileRows; i++) offsets[i] = (row + i) * product.ldc;
+            float* const sums = partial + (row - rows.begin) * ld_partial + col - cols.begin;
+            const Output output = {&product.epilogue, product.c, offsets, col, tile_cols, sums, ld_partial, p == 0, p + depth >= product.k};
+            kernel<Outer>(min(kTileRows, rows.end - row), vecs)({product.a + p * product.lda + row, product.lda, starts, depth, output});
+        }
+    }
+}
+
 }  // namespace
 
 void multiply(const OuterProduct& product, Range rows, Range cols) {
@@ -42,7 +60,6 @@ void multiply(const OuterProduct& product, Range rows, Range cols) {
     const int64_t block_rows = min(kBlockFloats / block_cols / kTileRows * kTileRows, rows.end - rows.begin);
     float* const partial = scratch.reserve(block_rows * block_cols + kDepth * kTileCols);
     float* const room = partial + block_rows * block_cols;
-    const float* starts[kDepth];
 
     for (int64_t col = cols.begin; col < cols.end; col += block_cols) {
         const int64_t n = min(block_cols, cols.end - col);
@@ -50,20 +67,9 @@ void multiply(const OuterProduct& product, Range rows, Range cols) {
             const int64_t m = min(block_rows, rows.end - row);
             int64_t p = 0;
             do {
-                const int64_t depth = min(kDepth, k - p);
-                for (int64_t j = 0; j < n; j += kTileCols) {
-                    const int64_t tile_cols = min(kTileCols, n - j), vecs = (tile_cols + kLanes - 1) / kLanes;
-                    product.find_b(p, depth, col + j, tile_cols, room, starts);
-                    for (int64_t i = 0; i < m; i += kTileRows) {
-                        int64_t offsets[kTileRows];
-                        for (int64_t r = 0; r < kTileRows; r++) offsets[r] = (row + i + r) * product.ldc;
-                        const Output output = {&product.epilogue, product.c, offsets,
-                                               col + j,           tile_cols, partial + i * block_cols + j,
-                                               block_cols,        p == 0,    p + kDepth >= k};
-                        const Tile tile = {product.a + p * product.lda + row + i, product.lda, starts, depth, output};
-                        kernel<Outer>(min(kTileRows, m - i), vecs)(tile);
-                    }
-                }
+                for (int64_t strip = 0; strip < m; strip += kStripRows)
+                    multiply_strip(product, {row + strip, row + min(m, strip + kStripRows)}, {col, col + n}, p,
+                                   partial + strip * block_cols, block_cols, room);
             } while ((p += kDepth) < k);
         }
     }
