@@ -10,6 +10,7 @@ public static class AccumulateOp
     extension(Tensor y)
     {
         /// <summary>Adds <paramref name="x"/>, elementwise, into this tensor. Not differentiated.</summary>
+        /// <param name="x"><c>real[...]</c>, as many elements.</param>
         public void AddInPlace(Tensor x)
         {
             Check.That(x.Count == y.Count, $"cannot add {x.Shape} into {y.Shape}.");
@@ -17,6 +18,8 @@ public static class AccumulateOp
         }
 
         /// <summary>Moves each element a share of the way to its counterpart in <paramref name="x"/>: a moving average. Not differentiated.</summary>
+        /// <param name="x"><c>real[...]</c>, as many elements.</param>
+        /// <param name="share">0 stays, 1 copies.</param>
         public void ApproachInPlace(Tensor x, float share)
         {
             Check.That(x.Count == y.Count, $"cannot move {y.Shape} towards {x.Shape}.");
@@ -24,6 +27,8 @@ public static class AccumulateOp
         }
 
         /// <summary>Sets every element. Not differentiated.</summary>
+        /// <param name="value">What each becomes.</param>
+        /// <returns>This tensor, <c>real[...]</c>.</returns>
         public Tensor Fill(float value)
         {
             y.Device.Launch(Set, Work.Elements(y.Count), y, value, y.Count);

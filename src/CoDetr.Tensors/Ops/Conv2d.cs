@@ -21,7 +21,7 @@ public sealed record Convolution
     /// <summary><c>f32[out channels]</c>, or null.</summary>
     public Tensor? Bias { get; init; }
 
-    /// <summary>Like the output, or null; added before the activation.</summary>
+    /// <summary><c>f32[batch, height, width, out channels]</c>, like the output, or null; added before the activation.</summary>
     public Tensor? Residual { get; init; }
 
     /// <summary>Applied last.</summary>

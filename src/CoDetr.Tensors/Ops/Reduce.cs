@@ -10,10 +10,12 @@ public static class ReduceOp
     {
         /// <summary>Sums over one axis, which disappears.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>real[...]</c>, one dimension less.</returns>
         public Tensor Sum(int axis) => Reduce(x, axis, 1f, nameof(Sum));
 
         /// <summary>The mean over one axis, which disappears.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>real[...]</c>, one dimension less.</returns>
         public Tensor Mean(int axis) => Reduce(x, axis, 1f / x.Shape[x.Shape.Axis(axis)], nameof(Mean));
     }
 
