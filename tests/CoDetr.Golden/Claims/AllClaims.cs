@@ -5,6 +5,8 @@ internal static class AllClaims
 {
     internal static IReadOnlyList<Claim> List { get; } =
     [
+        .. AttentionClaims.List,
+        .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. DeformAttnClaims.List,
         .. OptimizerClaims.List,

@@ -9,6 +9,8 @@ internal static class NormClaims
     [
         new("ops/layer_norm_2d", LayerNormOfMaps),
         new("ops/layer_norm_*", LayerNorm),
+        new("ops/group_norm_*", GroupNorm),
+        new("ops/batch_norm_*", BatchNorm),
     ];
 
     /// <summary>The reference may normalize over several last dimensions: one of their product here.</summary>
@@ -36,5 +38,36 @@ internal static class NormClaims
         golden.CompareChannelsLast("grad.x", x.Grad);
         golden.Compare("grad.w.weight", weight.Grad);
         golden.Compare("grad.w.bias", bias.Grad);
+    }
+
+    private static void GroupNorm(GoldenCase golden)
+    {
+        Tensor x = golden.ChannelsLast("x", requiresGrad: true);
+        Tensor weight = golden.Tensor("weight", requiresGrad: true), bias = golden.Tensor("bias", requiresGrad: true);
+        Compare(golden, x, weight, bias, x.GroupNorm(golden.Config.GetProperty("num_groups").GetInt32(), weight, bias));
+    }
+
+    private static void BatchNorm(GoldenCase golden)
+    {
+        Tensor x = golden.ChannelsLast("x", requiresGrad: true);
+        Tensor weight = golden.Tensor("weight", requiresGrad: true), bias = golden.Tensor("bias", requiresGrad: true);
+        Tensor mean = golden.Tensor("running_mean"), variance = golden.Tensor("running_var");
+        bool training = golden.Has("new_running_mean");
+        float epsilon = golden.Config.GetProperty("eps").GetSingle();
+        Compare(golden, x, weight, bias, x.BatchNorm(weight, bias, mean, variance, training, epsilon: epsilon));
+        if (training)
+        {
+            golden.Compare("new_running_mean", mean);
+            golden.Compare("new_running_var", variance);
+        }
+    }
+
+    private static void Compare(GoldenCase golden, Tensor x, Tensor weight, Tensor bias, Tensor y)
+    {
+        y.Backward(golden.ChannelsLast("gradout.y"));
+        golden.CompareChannelsLast("y", y);
+        golden.CompareChannelsLast("grad.x", x.Grad);
+        golden.Compare("grad.weight", weight.Grad);
+        golden.Compare("grad.bias", bias.Grad);
     }
 }

@@ -1,0 +1,183 @@
+namespace CoDetr.Tensors;
+
+/// <summary>Images, heads and queries whose scores are in memory at the same time: all keys of several whole images, or of queries of one head.</summary>
+internal readonly record struct AttentionChunk(int Image, int Images, int Head, int Heads, int Query, int Queries);
+
+/// <summary>Where one head's matrix of one image begins, and how far it is to the next head, the next image and the next row; in elements.</summary>
+internal readonly record struct HeadMatrices(nint Pointer, long HeadStep, long ImageStep, long RowStep, int Rows, int Columns);
+
+/// <summary>The sizes of one attention and how its tensors are cut; checks them.</summary>
+internal sealed class AttentionPlan
+{
+    private const long MostScores = 1 << 20; // of a chunk: 4 MB, which the third-level cache holds between product and softmax
+
+    private readonly Device device;
+    private readonly int width;
+    private readonly Tensor? blocked;
+    private readonly Tensor? padded;
+    private readonly Tensor? bias;
+    private readonly (long Image, long Head) blockedSteps;
+
+    internal AttentionPlan(Tensor query, Tensor key, Tensor value, int heads, Tensor? blocked, Tensor? padded, Tensor? bias)
+    {
+        const string Op = "Attention";
+        device = query.Device;
+        Check.Rank(query, 3, op: Op);
+        Check.Rank(key, 3, op: Op);
+        Check.Type(query, DType.F32, op: Op);
+        (Images, Queries, width, KeyCount, Heads) = (query.Shape[0], query.Shape[1], query.Shape[2], key.Shape[1], heads);
+        Check.That(heads > 0 && width % heads == 0, $"{width} channels do not fall into {heads} heads.", Op);
+        Check.Shape(key, [Images, KeyCount, width], sizes: "[batch, keys, width]", op: Op);
+        Check.Shape(value, [Images, KeyCount, width], sizes: "[batch, keys, width]", op: Op);
+        if (padded is not null)
+        {
+            Check.Shape(padded, [Images, KeyCount], sizes: "[batch, keys]", op: Op);
+        }
+
+        (this.blocked, this.padded, this.bias) = (blocked, padded, bias);
+        blockedSteps = Steps(blocked, nameof(blocked), Images, ofImages: true);
+        (BiasImage, BiasHead) = Steps(bias, nameof(bias), heads, ofImages: false);
+        InverseRoot = (float)(1 / Math.Sqrt((double)width / heads));
+    }
+
+    internal int Images { get; }
+
+    internal int Queries { get; }
+
+    internal int KeyCount { get; }
+
+    internal int Heads { get; }
+
+    /// <summary>1 / √(channels of a head)</summary>
+    internal float InverseRoot { get; }
+
+    internal long BiasImage { get; }
+
+    internal long BiasHead { get; }
+
+    private int HeadWidth => width / Heads;
+
+    internal IEnumerable<AttentionChunk> Chunks()
+    {
+        long image = (long)Heads * Queries * KeyCount;
+        if (image <= MostScores)
+        {
+            int step = (int)Math.Clamp(MostScores / Math.Max(image, 1), 1, Math.Max(Images, 1));
+            for (int i = 0; i < Images; i += step)
+            {
+                yield return new AttentionChunk(i, Math.Min(step, Images - i), 0, Heads, 0, Queries);
+            }
+
+            yield break;
+        }
+
+        int rows = QueriesOfChunk;
+        for (int i = 0; i < Images * Heads; i++)
+        {
+            for (int q = 0; q < Queries; q += rows)
+            {
+                yield return new AttentionChunk(i / Heads, 1, i % Heads, 1, q, Math.Min(rows, Queries - q));
+            }
+        }
+    }
+
+    private int QueriesOfChunk => (int)Math.Clamp(MostScores / Math.Max(KeyCount, 1), 1, Math.Max(Queries, 1));
+
+    /// <summary>Memory for the scores of any chunk.</summary>
+    internal Tensor NewChunk()
+    {
+        AttentionChunk largest = Chunks().FirstOrDefault();
+        return Tensor.Empty([largest.Images * largest.Heads * largest.Queries, KeyCount], device: device);
+    }
+
+    /// <summary>A chunk's rows of <c>[batch, queries, width]</c>.</summary>
+    internal HeadMatrices Rows(Tensor x, AttentionChunk chunk) => Slices(x, Queries, chunk, chunk.Query, chunk.Queries);
+
+    /// <summary>All rows of <c>[batch, keys, width]</c> of a chunk's images and heads.</summary>
+    internal HeadMatrices Keys(Tensor x, AttentionChunk chunk) => Slices(x, KeyCount, chunk, 0, KeyCount);
+
+    /// <summary>The scores of a chunk.</summary>
+    internal HeadMatrices Scores(Tensor scores, AttentionChunk chunk)
+    {
+        long head = (long)chunk.Queries * KeyCount;
+        return new HeadMatrices(scores.Pointer, head, head * chunk.Heads, KeyCount, chunk.Queries, KeyCount);
+    }
+
+    /// <summary><c>c (+)= alpha · op(a) op(b)</c> for each image and head: a batch of heads for each image, or of images for each head.</summary>
+    internal void Multiply(
+        AttentionChunk chunk, HeadMatrices a, HeadMatrices b, HeadMatrices c, float alpha = 1, bool transposeA = false, bool transposeB = false, bool adds = false)
+    {
+        bool overHeads = chunk.Heads >= chunk.Images;
+        long Step(HeadMatrices x, bool heads) => heads ? x.HeadStep : x.ImageStep;
+        nint At(HeadMatrices x, int i) => x.Pointer + (nint)(i * Step(x, !overHeads) * sizeof(float));
+        for (int i = 0; i < Math.Min(chunk.Heads, chunk.Images); i++)
+        {
+            device.Gemm(new GemmProblem
+            {
+                A = At(a, i),
+                B = At(b, i),
+                C = At(c, i),
+                M = transposeA ? a.Columns : a.Rows,
+                N = transposeB ? b.Rows : b.Columns,
+                K = transposeA ? a.Rows : a.Columns,
+                LdA = a.RowStep,
+                LdB = b.RowStep,
+                LdC = c.RowStep,
+                Batch = Math.Max(chunk.Heads, chunk.Images),
+                StrideA = Step(a, overHeads),
+                StrideB = Step(b, overHeads),
+                StrideC = Step(c, overHeads),
+                TransA = transposeA ? 1 : 0,
+                TransB = transposeB ? 1 : 0,
+                Accumulate = adds ? 1 : 0,
+                Alpha = alpha,
+            });
+        }
+    }
+
+    /// <summary>One team for each row of scores.</summary>
+    internal Work Work(AttentionChunk chunk) => Tensors.Work.Teams((long)chunk.Images * chunk.Heads * chunk.Queries, KeyCount, cost: 4L * KeyCount);
+
+    /// <summary>One team for each row of the bias that the chunk meets.</summary>
+    internal Work BiasWork(AttentionChunk chunk) => Tensors.Work.Teams(
+        (BiasImage > 0 ? chunk.Images : 1L) * (BiasHead > 0 ? chunk.Heads : 1) * chunk.Queries, KeyCount, cost: (long)chunk.Images * chunk.Heads * KeyCount);
+
+    /// <summary>The kernels' arguments from the masks on.</summary>
+    internal KernelArg[] Arguments(AttentionChunk chunk) =>
+    [
+        blocked, blockedSteps.Image, blockedSteps.Head, padded, bias, BiasImage, BiasHead,
+        chunk.Images, chunk.Heads, chunk.Queries, KeyCount, chunk.Image, chunk.Head, chunk.Query, Heads, Queries,
+    ];
+
+    private HeadMatrices Slices(Tensor x, int rowsOfImage, AttentionChunk chunk, int row, int rows)
+    {
+        long image = (long)rowsOfImage * width, first = (chunk.Image * image) + ((long)row * width) + ((long)chunk.Head * HeadWidth);
+        return new HeadMatrices(x.Pointer + (nint)(first * sizeof(float)), HeadWidth, image, width, rows, HeadWidth);
+    }
+
+    /// <summary>Elements from one image's mask to the next's, and from one head's to the next's; 0: shared.</summary>
+    /// <param name="mask">The mask, or null.</param>
+    /// <param name="name">Its name in the message.</param>
+    /// <param name="outer">What a mask of three dimensions may have one of each, besides all heads of all images.</param>
+    /// <param name="ofImages">Whether <paramref name="outer"/> counts images, not heads.</param>
+    private (long Image, long Head) Steps(Tensor? mask, string name, int outer, bool ofImages)
+    {
+        long one = (long)Queries * KeyCount;
+        if (mask is null || mask.Shape == [Queries, KeyCount])
+        {
+            return (0, 0);
+        }
+
+        if (mask.Shape == [outer, Queries, KeyCount])
+        {
+            return ofImages ? (one, 0) : (0, one);
+        }
+
+        Check.That(
+            mask.Shape == [Images * Heads, Queries, KeyCount],
+            $"{name} must be [queries, keys], [{(ofImages ? "batch" : "heads")}, queries, keys] or [batch · heads, queries, keys] "
+                + $"with [{Queries}, {KeyCount}], got {mask.Shape}.",
+            "Attention");
+        return (one * Heads, one);
+    }
+}
