@@ -9,6 +9,7 @@ internal static class AllClaims
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. DeformAttnClaims.List,
+        .. PositionClaims.List,
         .. OptimizerClaims.List,
         .. PipelineClaims.List,
         .. CocoEvalClaims.List,
