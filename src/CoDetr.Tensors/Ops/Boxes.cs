@@ -16,14 +16,14 @@ public enum Overlap
 /// <summary>Boxes <c>f32[..., 4]</c>: corners (x1, y1, x2, y2), centers (center x, center y, width, height), overlaps, and the inverse of the sigmoid.</summary>
 public static class BoxesOp
 {
-    private static readonly Kernel CornersForward = new("box_ops.cu", "box_to_corners");
-    private static readonly Kernel CornersBackward = new("box_ops.cu", "box_to_corners_backward");
-    private static readonly Kernel CentersForward = new("box_ops.cu", "box_to_centers");
-    private static readonly Kernel CentersBackward = new("box_ops.cu", "box_to_centers_backward");
-    private static readonly Kernel Pairwise = new("box_ops.cu", "box_pairwise");
-    private static readonly Kernel Aligned = new("box_ops.cu", "box_aligned");
-    private static readonly Kernel InverseSigmoidForward = new("box_ops.cu", "inverse_sigmoid_forward");
-    private static readonly Kernel InverseSigmoidBackward = new("box_ops.cu", "inverse_sigmoid_backward");
+    private static readonly Kernel CornersForward = new("box.cu", "box_to_corners");
+    private static readonly Kernel CornersBackward = new("box.cu", "box_to_corners_backward");
+    private static readonly Kernel CentersForward = new("box.cu", "box_to_centers");
+    private static readonly Kernel CentersBackward = new("box.cu", "box_to_centers_backward");
+    private static readonly Kernel Pairwise = new("box.cu", "box_pairwise");
+    private static readonly Kernel Aligned = new("box.cu", "box_aligned");
+    private static readonly Kernel InverseSigmoidForward = new("inverse_sigmoid.cu", "inverse_sigmoid_forward");
+    private static readonly Kernel InverseSigmoidBackward = new("inverse_sigmoid.cu", "inverse_sigmoid_backward");
 
     extension(Tensor x)
     {
