@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using CoDetr.Golden;
 using CoDetr.Golden.Claims;
 using CoDetr.Tensors;
@@ -36,19 +37,24 @@ if (!Directory.Exists(folder))
 Summary summary = new();
 foreach (string path in Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
 {
-    using GoldenCase? golden = GoldenCase.Open(path);
-    if (golden is null || !only.Fits(golden.Name))
+    try
     {
-        continue;
-    }
+        using GoldenCase? golden = GoldenCase.Open(path);
+        if (golden is not null && only.Fits(golden.Name))
+        {
+            Claim? claim = AllClaims.List.FirstOrDefault(c => c.Fits(golden.Name));
+            if (claim is not null)
+            {
+                Run(golden, claim);
+            }
 
-    Claim? claim = AllClaims.List.FirstOrDefault(c => c.Fits(golden.Name));
-    if (claim is not null)
+            summary.Add(golden, claim is not null);
+        }
+    }
+    catch (Exception e) when (e is JsonException or IOException or InvalidOperationException or KeyNotFoundException)
     {
-        Run(golden, claim);
+        summary.AddUnreadable(Path.GetRelativePath(folder, path), e.Message);
     }
-
-    summary.Add(golden, claim is not null);
 }
 
 return summary.Print(claimedOnly) ? 0 : 1;

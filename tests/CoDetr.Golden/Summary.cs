@@ -5,13 +5,15 @@ internal sealed class Summary
 {
     private readonly SortedDictionary<string, Family> families = new(StringComparer.Ordinal);
 
+    internal void AddUnreadable(string path, string why)
+    {
+        FamilyOf("unreadable").Failed++;
+        Console.WriteLine($"FAIL {path}: {why}");
+    }
+
     internal void Add(GoldenCase golden, bool isClaimed)
     {
-        if (!families.TryGetValue(golden.Family, out Family? family))
-        {
-            families.Add(golden.Family, family = new Family());
-        }
-
+        Family family = FamilyOf(golden.Family);
         if (!isClaimed)
         {
             family.Unclaimed.Add(golden.Name);
@@ -41,7 +43,7 @@ internal sealed class Summary
         Console.WriteLine();
         foreach ((string name, Family family) in families)
         {
-            string worst = family.Passed + family.Failed == 0 ? "" : $", worst {family.Worst.Error:G3} of {family.Worst.Allowed:G3} ({family.Worst.Name})";
+            string worst = family.Worst == Comparison.None ? "" : $", worst {family.Worst.Error:G3} of {family.Worst.Allowed:G3} ({family.Worst.Name})";
             Console.WriteLine($"{name}: {family.Passed} passed, {family.Failed} failed, {family.Unclaimed.Count} unclaimed{worst}");
         }
 
@@ -53,6 +55,16 @@ internal sealed class Summary
         int passed = families.Values.Sum(f => f.Passed), failed = families.Values.Sum(f => f.Failed), unclaimed = families.Values.Sum(f => f.Unclaimed.Count);
         Console.WriteLine($"{passed} passed, {failed} failed, {unclaimed} unclaimed");
         return failed == 0 && (claimedOnly || unclaimed == 0) && passed + failed + unclaimed > 0;
+    }
+
+    private Family FamilyOf(string name)
+    {
+        if (!families.TryGetValue(name, out Family? family))
+        {
+            families.Add(name, family = new Family());
+        }
+
+        return family;
     }
 
     private sealed class Family
