@@ -40,6 +40,7 @@ int64_t spread(int64_t floats) { return floats + 5 * 16; }
 
 // to[position][patch][channel] for patches first .. first + count.
 void transform_patches(const Convolution& conv, int64_t first, int64_t count, float* to, int64_t position_stride) {
+    constexpr int64_t kAhead = 12;  // pixels between a patch and what is fetched from memory meanwhile
     const int64_t cols = conv.patch_cols(), rows = conv.patch_rows(), channels = conv.channels;
     for (int64_t patch = first; patch < first + count; patch++, to += channels) {
         const int64_t y = patch / cols % rows * 2 - conv.pad_h, x = patch % cols * 2 - conv.pad_w;
@@ -53,7 +54,10 @@ void transform_patches(const Convolution& conv, int64_t first, int64_t count, fl
         for (int64_t c = 0; c < channels; c += kLanes) {
             Vec d[kPositions];
             UNROLL
-            for (int i = 0; i < kPositions; i++) d[i] = load(pixels[i] + c);
+            for (int i = 0; i < kPositions; i++) {
+                d[i] = load(pixels[i] + c);
+                if (i % 4 > 1) __builtin_prefetch(pixels[i] + c + kAhead * channels);
+            }
             UNROLL
             for (int j = 0; j < 4; j++) transform_patch_line(d + j, 4);
             UNROLL
@@ -159,10 +163,9 @@ void convolve(const Convolution& conv, int worker, int workers) {
     const int64_t cols = mine.cols.end - mine.cols.begin, rows = mine.rows.end - mine.rows.begin;
     if (rows <= 0 || cols <= 0) return;
 
-    // As many patches at a time as the second-level cache holds; but enough to be worth reading all weights for.
-    constexpr int64_t kCacheFloats = 120 << 10, kFewest = 96, kMost = 192;
-    const int64_t fitting = kCacheFloats / (kPositions * (conv.channels + cols));
-    const int64_t most = conv.channels + cols <= 160 ? 48 : fitting > kMost ? kMost : fitting < kFewest ? kFewest : fitting;
+    // As many patches at a time as the second-level cache holds, where there are few channels; else enough to be worth reading all weights
+    // for.
+    const int64_t most = conv.channels + cols <= 160 ? 48 : 192;
     const int64_t blocks = (rows + most - 1) / most, block_rows = part(rows, kTileRows, 0, blocks).end + kTileRows;
     const int64_t patch_stride = spread(block_rows * conv.channels), sum_stride = spread(block_rows * cols),
                   weight_stride = spread(cols * conv.channels);
