@@ -10,6 +10,7 @@ internal static class AllClaims
         .. NormClaims.List,
         .. DeformAttnClaims.List,
         .. PositionClaims.List,
+        .. LossClaims.List,
         .. OptimizerClaims.List,
         .. PipelineClaims.List,
         .. CocoEvalClaims.List,
