@@ -83,7 +83,17 @@ internal ref struct JsonCursor
         return Type != JsonTokenType.EndArray;
     }
 
-    internal readonly bool NameIs(ReadOnlySpan<byte> name) => _reader.ValueTextEquals(name);
+    internal readonly bool NameIs(ReadOnlySpan<byte> name)
+    {
+        try
+        {
+            return _reader.ValueTextEquals(name);
+        }
+        catch (InvalidOperationException)
+        {
+            throw NotUnicode();
+        }
+    }
 
     /// <summary>Passes over the value that follows a name, or that the cursor stands on.</summary>
     internal void Skip()
@@ -149,14 +159,24 @@ internal ref struct JsonCursor
         Next();
         return Type switch
         {
-            JsonTokenType.String => _reader.GetString(),
+            JsonTokenType.String => CurrentText(),
             JsonTokenType.Null => null,
             _ => throw Fail($"'{name}' must be text"),
         };
     }
 
     /// <summary>The string under the cursor.</summary>
-    internal readonly string CurrentText() => _reader.GetString()!;
+    internal readonly string CurrentText()
+    {
+        try
+        {
+            return _reader.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw NotUnicode();
+        }
+    }
 
     /// <summary>The value after a name as four finite numbers.</summary>
     internal double[]? Box(string name)
@@ -179,6 +199,8 @@ internal ref struct JsonCursor
 
     /// <summary>A message with file and place.</summary>
     internal readonly DataException Fail(string what) => new($"{_path}: {(Place.Length == 0 ? "" : Place + ": ")}{what}.");
+
+    private readonly DataException NotUnicode() => Fail("holds text that is not valid Unicode; save the file as UTF-8");
 
     private void Refill(int kept)
     {

@@ -72,6 +72,30 @@ public sealed class BrokenImagesTests : IDisposable
         Assert.Contains("000003.jpg: the image file is empty", e.Message);
     }
 
+    [Fact]
+    public void AnotherSizeIsSaidOnceForEachImage()
+    {
+        File.Copy(_folder["000001.jpg"], _folder["000003.jpg"], overwrite: true);
+        File.Copy(_folder["000001.jpg"], _folder["000005.jpg"]);
+        File.Copy(_folder["000001.jpg"], _folder["000007.jpg"], overwrite: true);
+        Loader loader = New(3, limit: 0);
+        for (int epoch = 0; epoch < 3; epoch++)
+            foreach (Batch batch in loader.Epoch(epoch))
+                batch.Dispose();
+        DataWarning warning = Assert.Single(loader.Warnings);
+        Assert.Equal((DataWarningKind.SizeDiffers, 3), (warning.Kind, warning.Count));
+        Assert.Contains(": 67 x 96, annotated as ", warning.Message);
+    }
+
+    [Fact]
+    public void SmallImagesAreLeftOut()
+    {
+        var loader = new Loader(_file, _folder.Path, new LoaderOptions { Training = true, SmallestSide = 70 });
+        int small = _file.Images.Count(i => Math.Min(i.Width, i.Height) < 70);
+        Assert.Equal(20 - small, loader.ImageCount);
+        Assert.Equal((DataWarningKind.SmallImage, small), (loader.Warnings[0].Kind, loader.Warnings[0].Count));
+    }
+
     private Loader New(int workers, int limit) =>
         new(_file, _folder.Path, new LoaderOptions { BatchSize = 4, Workers = workers, Training = true, BrokenLimit = limit, Seed = 3 });
 }

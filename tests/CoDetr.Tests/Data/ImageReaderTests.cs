@@ -17,11 +17,10 @@ public sealed class ImageReaderTests
         byte[] bytes = File.ReadAllBytes(Path.Combine(Folder, source));
         ClaimSize(bytes, 50_000);
         File.WriteAllBytes(folder["huge"], bytes);
-        long before = GC.GetAllocatedBytesForCurrentThread(), resident = Environment.WorkingSet;
+        long before = GC.GetAllocatedBytesForCurrentThread();
         DataException e = Assert.Throws<DataException>(() => ImageReader.Read(folder["huge"]));
         Assert.Equal($"{folder["huge"]}: 50000 x 50000 pixels are more than the 128 million that are read; scale the image down.", e.Message);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
-        Assert.InRange(Environment.WorkingSet - resident, long.MinValue, 1L << 30);
     }
 
     [Fact]
