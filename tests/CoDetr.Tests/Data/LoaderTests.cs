@@ -90,21 +90,6 @@ public sealed class LoaderTests
         }
     }
 
-    [Fact]
-    public void BatchesCostLittleManagedMemory()
-    {
-        Loader loader = New(workers: 2);
-        Hashes(loader, 0); // the pool fills
-        long before = GC.GetTotalAllocatedBytes(precise: true);
-        int batches = 0;
-        foreach (Batch batch in loader.Epoch(1))
-            using (batch)
-                batches++;
-        long each = (GC.GetTotalAllocatedBytes(precise: true) - before) / batches;
-        TestContext.Current.TestOutputHelper?.WriteLine($"{each} bytes a batch");
-        Assert.InRange(each, 0, 200_000); // a batch's pixels alone are about 8 × 84 × 120 × 3 × 4 = 970,000
-    }
-
     [Theory]
     [InlineData(0, 4, "0 workers cannot load images; use 1 or more.")]
     [InlineData(2, 2000, "a batch of 2000 is larger than the data set of 1200 images; use a batch of at most 1200.")]
