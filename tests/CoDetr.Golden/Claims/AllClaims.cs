@@ -6,6 +6,10 @@ internal static class AllClaims
     internal static IReadOnlyList<Claim> List { get; } =
     [
         .. AttentionClaims.List,
+        .. BackboneClaims.List,
+        .. TransformerClaims.List,
+        .. HeadClaims.List,
+        .. ModelClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. DeformAttnClaims.List,
