@@ -12,6 +12,7 @@ internal static class AllClaims
         .. ModelClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
+        .. SamplingClaims.List,
         .. DeformAttnClaims.List,
         .. PositionClaims.List,
         .. LossClaims.List,
