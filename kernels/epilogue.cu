@@ -34,3 +34,10 @@ KERNEL(epilogue_scale_rows, real* y, const real* x, const acc* scale,  // [rows,
         LANE_LOOP (c, columns) y[r * columns + c] = (real)((acc)x[r * columns + c] * s);
     }
 }
+
+// y[r, :] = row: where sums begin that a transposed convolution adds to.
+KERNEL(epilogue_fill_rows, real* y, const acc* row, index_t rows, int channels) {
+    TEAM_LOOP (r, rows) {
+        LANE_LOOP (c, channels) y[r * channels + c] = (real)row[c];
+    }
+}

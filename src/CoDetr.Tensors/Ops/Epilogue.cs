@@ -5,6 +5,11 @@ internal static class Epilogue
 {
     private static readonly Kernel Backward = new("epilogue.cu", "epilogue_backward");
     private static readonly Kernel Scale = new("epilogue.cu", "epilogue_scale_rows");
+    private static readonly Kernel Fill = new("epilogue.cu", "epilogue_fill_rows");
+
+    /// <summary>Requires an activation whose gradient is known from its output alone, where gradients flow.</summary>
+    internal static void CheckActivation(Activation activation, bool isRecorded, string op) => Check.That(
+        activation <= Activation.Relu || !isRecorded, $"where gradients flow, {activation} is an op of its own: its gradient needs its input.", op);
 
     /// <summary>
     /// The gradient before the activation, and that of the bias, in one pass over memory; no pass at all where neither changes anything.
@@ -27,6 +32,10 @@ internal static class Epilogue
         dy.Device.Launch(Backward, Work.Teams(runs, channels, cost: dy.Count / runs), dz, dbias, dy, y, rows, channels, runs);
         return (dz ?? dy, dbias?.Sum(0));
     }
+
+    /// <summary>Writes <c>[channels]</c> to every row of <c>[..., channels]</c>.</summary>
+    internal static void FillRows(Tensor y, Tensor row) =>
+        y.Device.Launch(Fill, Work.Teams(y.Count / Math.Max(row.Count, 1), (int)row.Count), y, row, y.Count / Math.Max(row.Count, 1), (int)row.Count);
 
     /// <summary>Multiplies each output channel's weights <c>[channels, ...]</c> by its scale.</summary>
     internal static Tensor ScaleRows(Tensor weight, Tensor scale)

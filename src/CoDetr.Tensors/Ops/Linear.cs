@@ -27,6 +27,7 @@ public static class LinearOp
                 Check.Shape(residual, shape);
             }
 
+            Epilogue.CheckActivation(activation, GradNode.Records(x, weight, bias, residual), nameof(Linear));
             Tensor y = Tensor.Empty(shape, x.DType, x.Device);
             x.Device.Gemm(Product.Of(Product.Rows(x), false, weight, true, Product.Rows(y)) with
             {

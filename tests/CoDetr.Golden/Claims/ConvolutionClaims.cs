@@ -9,6 +9,7 @@ internal static class ConvolutionClaims
     internal static IReadOnlyList<Claim> List { get; } =
     [
         new("ops/conv2d_*", Conv2d),
+        new("ops/conv_transpose2d_*", ConvTranspose2d),
         new("ops/max_pool2d_*", MaxPool2d),
     ];
 
@@ -25,6 +26,13 @@ internal static class ConvolutionClaims
             Groups = golden.Config.GetProperty("groups").GetInt32(),
         });
         Compare(golden, x, weight, bias, y);
+    }
+
+    private static void ConvTranspose2d(GoldenCase golden)
+    {
+        Tensor x = golden.ChannelsLast("x", requiresGrad: true), weight = golden.ChannelsLast("weight", requiresGrad: true);
+        Tensor bias = golden.Tensor("bias", requiresGrad: true);
+        Compare(golden, x, weight, bias, x.ConvTranspose2d(weight, bias, Pair(golden, "stride"), Pair(golden, "padding")));
     }
 
     private static void MaxPool2d(GoldenCase golden)

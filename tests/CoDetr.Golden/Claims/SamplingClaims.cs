@@ -45,6 +45,9 @@ internal static class SamplingClaims
         y.Backward(golden.ChannelsLast("gradout.y"));
         golden.CompareChannelsLast("y", y);
         golden.CompareChannelsLast("grad.x", x.Grad);
-        golden.Compare("grad.grid", grid.Grad);
+        if (golden.Has("grad.grid"))
+        {
+            golden.Compare("grad.grid", grid.Grad);
+        }
     }
 }
