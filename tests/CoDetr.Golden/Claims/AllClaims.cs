@@ -10,6 +10,7 @@ internal static class AllClaims
         .. TransformerClaims.List,
         .. HeadClaims.List,
         .. ModelClaims.List,
+        .. MatchingClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
