@@ -23,8 +23,6 @@ KERNEL(box_loss_l1_backward, acc* dx, const acc* upstream, const acc* x, const a
 
 enum { IOU_LOG, IOU_LINEAR, IOU_SQUARE, GIOU, DIOU, CIOU };
 
-FN float m_atan(float x) { return atanf(x); }
-FN double m_atan(double x) { return atan(x); }
 
 struct BoxTerm {
     acc value;
@@ -62,7 +60,7 @@ FN BoxTerm distance_term(const Box& a, const Box& b, int kind, acc eps) {
     if (kind == DIOU) return {acc(1) - (iou - rho2 / c2), scaled(slope, acc(-1))};
 
     const acc w1 = a.x2 - a.x1, h1 = a.y2 - a.y1 + eps, w2 = b.x2 - b.x1, h2 = b.y2 - b.y1 + eps;
-    const acc k = acc(0.40528473456935109), turn = m_atan(w2 / h2) - m_atan(w1 / h1);  // 4 / pi²
+    const acc k = acc(0.40528473456935109), turn = atan(w2 / h2) - atan(w1 / h1);  // 4 / pi²
     const acc v = k * turn * turn, alpha = iou > acc(0.5) ? v / (acc(1) - iou + v) : acc(0);
     const acc ciou = iou - (rho2 / c2 + alpha * v);
     const acc dw = acc(2) * k * turn * alpha * h1 / (w1 * w1 + h1 * h1), dh = -dw * w1 / h1;  // d(-alpha v)
