@@ -8,6 +8,7 @@ internal static class PositionClaims
     internal static IReadOnlyList<Claim> List { get; } =
     [
         new("ops/sine_pe_*", SineEncoding),
+        new("ops/proposal_pos_embed", ProposalEmbedding),
         new("ops/dino_sine_embed", DecoderEmbedding),
         new("ops/inverse_sigmoid_*", InverseSigmoid),
         new("assign/bbox_overlaps", Overlaps),
@@ -22,15 +23,22 @@ internal static class PositionClaims
         golden.CompareChannelsLast("pos", y);
     }
 
+    private static void ProposalEmbedding(GoldenCase golden)
+    {
+        Tensor x = golden.Tensor("proposals", requiresGrad: true);
+        Tensor y = x.Sigmoid().SineEmbedding(golden.Config.GetProperty("embed").GetInt32() / 2, yFirst: false);
+        y.Backward(golden.Tensor("gradout.y"));
+        golden.Compare("y", y);
+        golden.Compare("grad.proposals", x.Grad);
+    }
+
     /// <summary>The second output is that of the points alone.</summary>
     private static void DecoderEmbedding(GoldenCase golden)
     {
         int features = golden.Config.GetProperty("pos_feat").GetInt32();
         Tensor x = golden.Tensor("pos", requiresGrad: true);
-        float[] boxes = golden.Floats("pos");
-        Tensor points = Tensor.From<float>([.. boxes.Where((_, i) => i % 4 < 2)], x.Shape.With(2, 2));
         Tensor y = x.SineEmbedding(features, yFirst: true);
-        golden.Compare("y2", points.SineEmbedding(features, yFirst: true));
+        golden.Compare("y2", x.Detach().Slice(2, 0, 2).SineEmbedding(features, yFirst: true));
         y.Backward(golden.Tensor("gradout.y"));
         golden.Compare("y", y);
         golden.Compare("grad.pos", x.Grad);

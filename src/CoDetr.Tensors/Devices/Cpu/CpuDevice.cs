@@ -11,6 +11,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     private readonly WorkerPool pool;
     private readonly StoragePool storages = new();
     private readonly nint[] scratch;
+    private readonly Lock order = new(); // launches of several threads run one after another, like a stream's
     private long scratchBytes;
     private long launches;
 
@@ -85,10 +86,13 @@ public sealed unsafe class CpuDevice : Device, IDisposable
             entry = HostKernels.Find("host_" + kernel.Name, real);
         }
 
-        launches++;
-        ReserveScratch(work.ScratchBytes);
         bool spread = work.Items > 1 && work.Items * work.Cost >= SpreadFrom;
-        pool.Run(new WorkerPool.Job(entry, (nint)pointers, true, scratch, scratchBytes, 1), spread ? (int)Math.Min(Workers, work.Items) : 1);
+        lock (order)
+        {
+            launches++;
+            ReserveScratch(work.ScratchBytes);
+            pool.Run(new WorkerPool.Job(entry, (nint)pointers, true, scratch, scratchBytes, 1), spread ? (int)Math.Min(Workers, work.Items) : 1);
+        }
     }
 
     /// <summary>Stops the workers and frees unused memory.</summary>
@@ -152,8 +156,11 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     private void Run<T>(nint function, T args, long products)
         where T : unmanaged
     {
-        launches++;
-        pool.Run(new WorkerPool.Job(function, (nint)(&args), false, scratch, 0, 1), products >= SpreadFrom ? Workers : 1);
+        lock (order)
+        {
+            launches++;
+            pool.Run(new WorkerPool.Job(function, (nint)(&args), false, scratch, 0, 1), products >= SpreadFrom ? Workers : 1);
+        }
     }
 
     private void ReserveScratch(int bytes)
