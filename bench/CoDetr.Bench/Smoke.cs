@@ -40,7 +40,7 @@ internal static class Smoke
         }
 
         bool all = Benchmarks.RunOnce();
-        Console.WriteLine($"{sides} sides of {Settings.Benches().Count()} benchmarks ran, {wrong} wrong; BenchmarkDotNet {(all ? "has" : "lacks")} results; "
+        Console.WriteLine($"{sides} sides of {Settings.Benches().Count()} benchmark sizes ran, {wrong} wrong; BenchmarkDotNet {(all ? "has" : "lacks")} results; "
             + $"{Stopwatch.GetElapsedTime(begin).TotalSeconds:0} s");
         return wrong == 0 && all ? 0 : 1;
     }

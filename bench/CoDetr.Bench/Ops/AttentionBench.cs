@@ -12,7 +12,7 @@ public sealed record AttentionSize(int Queries, int Keys, int Heads, int Width)
 /// <summary>The self-attention of a decoder of 300 and of 900 queries; projections are left out.</summary>
 public class AttentionBench : OpBench<AttentionSize>
 {
-    internal override AttentionSize Tiny => new(9, 7, 2, 16);
+    internal override AttentionSize[] Tiny => [new(9, 7, 2, 16)];
 
     internal override AttentionSize[] Real => [new(300, 300, 8, 256), new(900, 900, 8, 256)];
 

@@ -5,7 +5,7 @@ namespace CoDetr.Bench;
 /// <summary>With the batch's own statistics, as where a backbone is trained.</summary>
 public class BatchNormBench : OpBench<MapSize>
 {
-    internal override MapSize Tiny => new(3, 4, 16);
+    internal override MapSize[] Tiny => [new(3, 4, 16)];
 
     internal override MapSize[] Real => [new(200, 272, 256)];
 

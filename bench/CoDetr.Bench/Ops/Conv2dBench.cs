@@ -7,7 +7,7 @@ public class Conv2dBench : OpBench<ConvolutionSize>
 {
     internal static readonly ConvolutionSize[] Square = [new(64, 64, 3, 200, 272), new(256, 256, 3, 50, 68), new(512, 512, 3, 25, 34)];
 
-    internal override ConvolutionSize Tiny => new(5, 7, 3, 9, 10, Stride: 2);
+    internal override ConvolutionSize[] Tiny => [new(5, 7, 3, 9, 10), new(5, 7, 1, 9, 10), new(5, 7, 7, 9, 10, Stride: 2)];
 
     internal override ConvolutionSize[] Real => [.. Square, new(256, 64, 1, 200, 272), new(3, 64, 7, 800, 1088, Stride: 2)];
 
@@ -45,7 +45,7 @@ public class Conv2dChainBench : Conv2dBench
 {
     private const int Length = 8;
 
-    internal override ConvolutionSize Tiny => new(4, 4, 3, 9, 10);
+    internal override ConvolutionSize[] Tiny => [new(4, 4, 3, 9, 10)];
 
     internal override ConvolutionSize[] Real => Square;
 

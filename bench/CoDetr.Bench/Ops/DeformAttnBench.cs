@@ -22,7 +22,7 @@ public class DeformAttnBench : OpBench<PyramidSize>
 
     private FeatureLevels levels = null!;
 
-    internal override PyramidSize Tiny => new(10, 13);
+    internal override PyramidSize[] Tiny => [new(10, 13)];
 
     internal override PyramidSize[] Real => [new(100, 134)];
 

@@ -7,7 +7,7 @@ public class GroupNormBench : OpBench<MapSize>
 {
     private int Groups => Size.Channels / 8;
 
-    internal override MapSize Tiny => new(3, 4, 16);
+    internal override MapSize[] Tiny => [new(3, 4, 16)];
 
     internal override MapSize[] Real => [new(100, 134, 256), new(200, 272, 256)];
 

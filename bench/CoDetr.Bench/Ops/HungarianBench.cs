@@ -14,7 +14,7 @@ public class HungarianBench : SizedBench<AssignmentSize>
 {
     private float[]? costs;
 
-    internal override AssignmentSize Tiny => new(12, 5, 3);
+    internal override AssignmentSize[] Tiny => [new(12, 5, 3)];
 
     internal override AssignmentSize[] Real =>
         [new(300, 20, 1), new(900, 100, 1), new(300, 300, 1), new(300, 20, 208), new(900, 100, 208), new(300, 300, 208)];

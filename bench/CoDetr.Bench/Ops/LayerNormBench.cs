@@ -5,7 +5,7 @@ namespace CoDetr.Bench;
 /// <summary>Over the queries of a decoder and the tokens of an encoder, one picture and two.</summary>
 public class LayerNormBench : OpBench<Rows>
 {
-    internal override Rows Tiny => new(5, 24);
+    internal override Rows[] Tiny => [new(5, 24)];
 
     internal override Rows[] Real => [new(300, 256), new(17821, 256), new(35642, 256)];
 

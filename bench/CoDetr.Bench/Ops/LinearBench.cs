@@ -5,7 +5,7 @@ namespace CoDetr.Bench;
 /// <summary>Layers over the tokens of two pictures: a projection, and the first half of a feed-forward network. Sizes: tokens × outputs × inputs.</summary>
 public class LinearBench : OpBench<ProductSize>
 {
-    internal override ProductSize Tiny => new(65, 33, 17);
+    internal override ProductSize[] Tiny => [new(65, 33, 17)];
 
     internal override ProductSize[] Real => [new(35642, 256, 256), new(35642, 1024, 256)];
 

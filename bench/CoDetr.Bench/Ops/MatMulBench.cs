@@ -5,7 +5,7 @@ namespace CoDetr.Bench;
 /// <summary>The plain product.</summary>
 public class MatMulBench : OpBench<ProductSize>
 {
-    internal override ProductSize Tiny => new(65, 33, 17);
+    internal override ProductSize[] Tiny => [new(65, 33, 17)];
 
     internal override ProductSize[] Real => [new(2048, 2048, 2048)];
 

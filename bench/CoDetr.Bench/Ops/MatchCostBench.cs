@@ -31,7 +31,7 @@ public class MatchCostBench : SizedBench<MatchSize>
 {
     private MatchTruth truth = null!;
 
-    internal override MatchSize Tiny => new(2, 2, 9, 3, 5);
+    internal override MatchSize[] Tiny => [new(2, 2, 9, 3, 5)];
 
     internal override MatchSize[] Real => [new(7, 2, 300, 20, 80), new(13, 16, 900, 100, 80)];
 
@@ -52,7 +52,7 @@ public class SetLossBench : OpBench<MatchSize>
     private MatchTruth truth = null!;
     private Tensor match = null!;
 
-    internal override MatchSize Tiny => new(2, 2, 9, 3, 5);
+    internal override MatchSize[] Tiny => [new(2, 2, 9, 3, 5)];
 
     internal override MatchSize[] Real => [new(7, 2, 300, 20, 80)];
 

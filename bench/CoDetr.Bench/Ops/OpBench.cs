@@ -12,12 +12,12 @@ public abstract class SizedBench<TSize> : KernelBench
     public TSize Size { get; set; } = default!;
 
     /// <summary>The sizes of this program's run.</summary>
-    public IEnumerable<TSize> Sizes => Settings.Smoke ? [Tiny] : Real;
+    public IEnumerable<TSize> Sizes => Settings.Smoke ? Tiny : Real;
 
     internal override string SizeName => Size.ToString()!;
 
-    /// <summary>A size for the smoke run.</summary>
-    internal abstract TSize Tiny { get; }
+    /// <summary>Sizes for the smoke run: one of each kind.</summary>
+    internal abstract TSize[] Tiny { get; }
 
     /// <summary>The sizes that matter.</summary>
     internal abstract TSize[] Real { get; }

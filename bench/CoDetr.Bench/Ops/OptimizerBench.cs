@@ -7,7 +7,7 @@ public class OptimizerBench : SizedBench<int>
 {
     private const int Arrays = 4; // parameters, gradients, first and second moment
 
-    internal override int Tiny => 96;
+    internal override int[] Tiny => [96];
 
     internal override int[] Real => [40_000_000];
 

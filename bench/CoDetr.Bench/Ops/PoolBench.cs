@@ -9,7 +9,7 @@ public class PoolBench : OpBench<MapSize>
 
     private int OutWidth => (Size.Width + 1) / 2;
 
-    internal override MapSize Tiny => new(7, 8, 5);
+    internal override MapSize[] Tiny => [new(7, 8, 5)];
 
     internal override MapSize[] Real => [new(400, 544, 64)];
 
