@@ -145,16 +145,16 @@ KERNEL(broadcast_backward_columns, acc* partial, const real* RESTRICT dy, const 
 
 // y = scale · x, broadcast. With a scale of 1 bits are copied untouched, so that other types of the same size can be spread too.
 KERNEL(broadcast_spread, real* RESTRICT y, const real* RESTRICT x, index_t outer, index_t count, index_t inner, int chunk, index_t x_outer,
-       index_t x_count, int x_inner, float scale) {
+       index_t x_count, int x_inner, double scale) {
     each_piece(outer, count, inner, chunk, [&](index_t o, index_t r, index_t at, int n) {
         real* RESTRICT yr = y + (o * count + r) * inner + at;
         const real* xr = x + o * x_outer + r * x_count + at * x_inner;
-        if (x_inner && scale == 1.0f) {
+        if (x_inner && scale == 1.0) {
             LANE_LOOP (i, n) yr[i] = xr[i];
         } else if (x_inner) {
             LANE_LOOP (i, n) yr[i] = (real)((acc)xr[i] * (acc)scale);
         } else {
-            const real v = scale == 1.0f ? xr[0] : (real)((acc)xr[0] * (acc)scale);
+            const real v = scale == 1.0 ? xr[0] : (real)((acc)xr[0] * (acc)scale);
             LANE_LOOP (i, n) yr[i] = v;
         }
     });

@@ -109,10 +109,10 @@ FN MinIndex<T> team_min_index(int n, F f) {
         const T x = f(c);
         v = x < v ? x : v;
     }
-    if (!(v < (T)INFINITY)) return {v, -1};
     int at = 0;
-    while (!(f(at) == v)) ++at;
-    return {v, at};
+    while (at < n && !(f(at) == v)) ++at;  // some compilers begin a minimum with the largest number, not with infinity
+    if (at == n) return {(T)INFINITY, -1};
+    return {v, v < (T)INFINITY ? at : -1};
 #endif
 }
 

@@ -4,7 +4,7 @@
 // that all workers have work and rounding errors do not grow with the length; the order of additions never depends on the number of
 // workers.
 template <class To, class From>
-FN void sum_runs(To* RESTRICT y, const From* RESTRICT x, index_t outer, index_t count, index_t inner, int run, int block, float scale) {
+FN void sum_runs(To* RESTRICT y, const From* RESTRICT x, index_t outer, index_t count, index_t inner, int run, int block, double scale) {
     const index_t runs = m_max((count + run - 1) / run, (index_t)1), blocks = (inner + block - 1) / block;
     TEAM_LOOP (t, outer * runs * blocks) {
         const index_t row = blocks == 1 ? t : t / blocks, at = (t - row * blocks) * block;
@@ -30,13 +30,13 @@ FN void sum_runs(To* RESTRICT y, const From* RESTRICT x, index_t outer, index_t 
         LANE_LOOP (i, n) yr[i] = (To)(sum[i] * (acc)scale);
     }
 }
-KERNEL(reduce_sum, real* y, const real* x, index_t outer, index_t count, index_t inner, int run, int block, float scale) {
+KERNEL(reduce_sum, real* y, const real* x, index_t outer, index_t count, index_t inner, int run, int block, double scale) {
     sum_runs(y, x, outer, count, inner, run, block, scale);
 }
-KERNEL(reduce_sum_to_partial, acc* y, const real* x, index_t outer, index_t count, index_t inner, int run, int block, float scale) {
+KERNEL(reduce_sum_to_partial, acc* y, const real* x, index_t outer, index_t count, index_t inner, int run, int block, double scale) {
     sum_runs(y, x, outer, count, inner, run, block, scale);
 }
-KERNEL(reduce_sum_from_partial, real* y, const acc* x, index_t outer, index_t count, index_t inner, int run, int block, float scale) {
+KERNEL(reduce_sum_from_partial, real* y, const acc* x, index_t outer, index_t count, index_t inner, int run, int block, double scale) {
     sum_runs(y, x, outer, count, inner, run, block, scale);
 }
 

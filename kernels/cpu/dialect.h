@@ -32,6 +32,8 @@ FN void team_sync() {}
 
 struct Scratch {
     char* at = launch_.scratch;
+    // Teams stay apart: a compiler that made one vector of several would round the ones left over at a worker's end differently.
+    Scratch() { asm volatile(""); }
     template <class T>
     T* take(index_t n) {
         T* p = (T*)at;

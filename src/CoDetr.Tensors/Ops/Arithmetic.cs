@@ -97,13 +97,13 @@ public static class ArithmeticOp
             bool hasOuter = own.Outer != 0 || outer == 1, hasCount = own.Count != 0 || count == 1;
             if (hasOuter)
             {
-                ReduceOp.Sum(gradient, partial, hasCount ? outer * count : outer, hasCount ? chunks : count * chunks, 1, 1f);
+                ReduceOp.Sum(gradient, partial, hasCount ? outer * count : outer, hasCount ? chunks : count * chunks, 1, 1);
             }
             else
             {
                 Tensor rows = Tensor.Empty([checked((int)(outer * (hasCount ? count : 1)))], sums, dy.Device);
-                ReduceOp.Sum(rows, partial, hasCount ? outer * count : outer, hasCount ? chunks : count * chunks, 1, 1f);
-                ReduceOp.Sum(gradient, rows, 1, outer, hasCount ? count : 1, 1f);
+                ReduceOp.Sum(rows, partial, hasCount ? outer * count : outer, hasCount ? chunks : count * chunks, 1, 1);
+                ReduceOp.Sum(gradient, rows, 1, outer, hasCount ? count : 1, 1);
             }
         }
         else
@@ -120,7 +120,7 @@ public static class ArithmeticOp
             a.Device.Launch(
                 BackwardColumns, work, partial, dy, a, b, kept, summed, inner, chunk, keptStride, summedStride,
                 first.Outer, first.Count, first.Inner, second.Outer, second.Count, second.Inner, function, ofB, Run);
-            ReduceOp.Sum(gradient, partial, kept, runs, inner, 1f);
+            ReduceOp.Sum(gradient, partial, kept, runs, inner, 1);
         }
 
         return gradient;

@@ -169,7 +169,7 @@ public static class CopyOp
     }
 
     /// <summary><c>y[outer, count, inner]</c> = scale · <c>x[outer, inner]</c>.</summary>
-    internal static void Spread(Tensor y, Tensor x, long outer, long count, long inner, float scale)
+    internal static void Spread(Tensor y, Tensor x, long outer, long count, long inner, double scale)
     {
         // A single value per row of `count` makes those rows the inner dimension.
         (long rows, long length, Strides strides) = inner == 1 ? (1, count, new Strides(1, 0, 0)) : (count, inner, new Strides(inner, 0, 1));
@@ -198,11 +198,11 @@ public static class CopyOp
         int[] sizes = [.. x.Shape.Take(begin), .. shape.Take(end).Skip(begin), .. x.Shape.Skip(end)];
         Tensor y = Tensor.Empty(Shape.Create(sizes), x.DType, x.Device);
         long outer = y.Shape.CountOf(0, begin), count = y.Shape.CountOf(begin, end), inner = y.Shape.CountOf(end, y.Shape.Length);
-        Spread(y, x, outer, count, inner, 1f);
+        Spread(y, x, outer, count, inner, 1);
         return GradNode.Record(nameof(BroadcastTo), y, [x], dy =>
         {
             Tensor dx = x.Like();
-            ReduceOp.Sum(dx, dy, outer, count, inner, 1f);
+            ReduceOp.Sum(dx, dy, outer, count, inner, 1);
             return [dx];
         });
     }

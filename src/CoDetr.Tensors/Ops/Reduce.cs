@@ -14,17 +14,17 @@ public static class ReduceOp
     {
         /// <summary>The sum over one axis.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
-        public Tensor Sum(int axis) => SumOver(x, axis, 1f, nameof(Sum));
+        public Tensor Sum(int axis) => SumOver(x, axis, 1, nameof(Sum));
 
         /// <summary>The mean over one axis.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
-        public Tensor Mean(int axis) => SumOver(x, axis, 1f / x.Shape[x.Shape.Axis(axis)], nameof(Mean));
+        public Tensor Mean(int axis) => SumOver(x, axis, 1.0 / x.Shape[x.Shape.Axis(axis)], nameof(Mean));
 
         /// <summary>The sum of all elements: <c>[]</c>.</summary>
-        public Tensor SumAll() => SumOver(x.Reshape(-1), 0, 1f, nameof(SumAll));
+        public Tensor SumAll() => SumOver(x.Reshape(-1), 0, 1, nameof(SumAll));
 
         /// <summary>The mean of all elements: <c>[]</c>.</summary>
-        public Tensor MeanAll() => SumOver(x.Reshape(-1), 0, 1f / x.Count, nameof(MeanAll));
+        public Tensor MeanAll() => SumOver(x.Reshape(-1), 0, 1.0 / x.Count, nameof(MeanAll));
 
         /// <summary>The largest over one axis. The first of equal ones gets the gradient; NaN never wins.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
@@ -45,21 +45,21 @@ public static class ReduceOp
     }
 
     /// <summary><c>y[outer, inner]</c> = scale · sum of <c>x[outer, count, inner]</c> over the middle, in rounds if it is long.</summary>
-    internal static void Sum(Tensor y, Tensor x, long outer, long count, long inner, float scale)
+    internal static void Sum(Tensor y, Tensor x, long outer, long count, long inner, double scale)
     {
         int run = inner == 1 ? 1024 : 256;
         while (count > 2 * run)
         {
             int runs = checked((int)((count + run - 1) / run));
             Tensor partial = Tensor.Empty([checked((int)outer), runs, checked((int)inner)], y.DType == DType.F64 ? DType.F64 : DType.F32, y.Device);
-            Launch(partial, x, outer, count, inner, run, 1f);
+            Launch(partial, x, outer, count, inner, run, 1);
             (x, count) = (partial, runs);
         }
 
         Launch(y, x, outer, count, inner, 2 * run, scale);
     }
 
-    private static void Launch(Tensor y, Tensor x, long outer, long count, long inner, int run, float scale)
+    private static void Launch(Tensor y, Tensor x, long outer, long count, long inner, int run, double scale)
     {
         long runs = Math.Max((count + run - 1) / run, 1);
         int block = BlockOf(inner), lanes = inner == 1 ? (int)Math.Clamp(count, 1, 256) : block;
@@ -68,7 +68,7 @@ public static class ReduceOp
         y.Device.Launch(kernel, work, y, x, outer, count, inner, run, block, scale);
     }
 
-    private static Tensor SumOver(Tensor x, int axis, float scale, string op)
+    private static Tensor SumOver(Tensor x, int axis, double scale, string op)
     {
         Check.That(x.DType.IsFloat, $"x must hold floating-point numbers, got {x}.", op);
         axis = x.Shape.Axis(axis);
