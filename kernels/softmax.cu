@@ -53,7 +53,7 @@ KERNEL(softmax_backward, real* RESTRICT dx, const real* RESTRICT dy, const real*
     FOR_LENGTH(length, SOFTMAX_BACKWARD)}
 
 // y[r,c] = x[r,c] - max - log of the sum of e^(x - max)
-KERNEL(log_softmax_forward, real* RESTRICT y, const real* RESTRICT x, index_t rows, int length) {
+KERNEL(softmax_log_forward, real* RESTRICT y, const real* RESTRICT x, index_t rows, int length) {
     TEAM_LOOP (r, rows) {
         const real* RESTRICT xr = x + r * length;
         real* RESTRICT yr = y + r * length;
@@ -64,7 +64,7 @@ KERNEL(log_softmax_forward, real* RESTRICT y, const real* RESTRICT x, index_t ro
 }
 
 // dx = dy - e^y · sum of dy
-KERNEL(log_softmax_backward, real* RESTRICT dx, const real* RESTRICT dy, const real* RESTRICT y, index_t rows, int length) {
+KERNEL(softmax_log_backward, real* RESTRICT dx, const real* RESTRICT dy, const real* RESTRICT y, index_t rows, int length) {
     TEAM_LOOP (r, rows) {
         const real *RESTRICT yr = y + r * length, *RESTRICT dyr = dy + r * length;
         real* RESTRICT dxr = dx + r * length;

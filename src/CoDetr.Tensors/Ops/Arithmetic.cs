@@ -15,24 +15,30 @@ public static class ArithmeticOp
     extension(Tensor a)
     {
         /// <summary>The larger of two; where they tie each gets half of the gradient.</summary>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Maximum(Tensor b) => Map(a, b);
 
         /// <summary>The smaller of two; where they tie each gets half of the gradient.</summary>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Minimum(Tensor b) => Map(a, b);
     }
 
     extension(Tensor)
     {
         /// <summary>The sum, element by element.</summary>
+        /// <returns><c>real[...]</c></returns>
         public static Tensor operator +(Tensor a, Tensor b) => Map(a, b, "Add");
 
         /// <summary>The difference, element by element.</summary>
+        /// <returns><c>real[...]</c></returns>
         public static Tensor operator -(Tensor a, Tensor b) => Map(a, b, "Subtract");
 
         /// <summary>The product, element by element.</summary>
+        /// <returns><c>real[...]</c></returns>
         public static Tensor operator *(Tensor a, Tensor b) => Map(a, b, "Multiply");
 
         /// <summary>The quotient, element by element.</summary>
+        /// <returns><c>real[...]</c></returns>
         public static Tensor operator /(Tensor a, Tensor b) => Map(a, b, "Divide");
     }
 

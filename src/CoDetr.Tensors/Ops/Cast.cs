@@ -18,6 +18,7 @@ public static class CastOp
         /// The elements in another type; this tensor itself if it has that type. Between floating-point types gradients flow; numbers become integers
         /// by cutting off the fraction.
         /// </summary>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Cast(DType dtype)
         {
             if (x.DType == dtype)

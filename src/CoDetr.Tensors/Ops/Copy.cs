@@ -15,6 +15,7 @@ public static class CopyOp
     extension(Tensor x)
     {
         /// <summary>The same elements under another shape: a view. One size may be -1: what is left.</summary>
+        /// <returns><c>real[...]</c></returns>
         [OverloadResolutionPriority(1)]
         public Tensor Reshape(params ReadOnlySpan<int> sizes)
         {
@@ -35,6 +36,7 @@ public static class CopyOp
         }
 
         /// <summary>The same elements under another shape: a view.</summary>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Reshape(Shape shape)
         {
             Check.That(shape.Count == x.Count, $"{x.Shape} has {x.Count} elements, {shape} has {shape.Count}.");
@@ -42,6 +44,7 @@ public static class CopyOp
         }
 
         /// <summary>The places <paramref name="start"/> … <paramref name="start"/> + <paramref name="length"/> - 1 of one axis: a view where they lie together, else a copy.</summary>
+        /// <returns><c>real[...]</c>, <paramref name="length"/> places of the axis</returns>
         public Tensor Slice(int axis, int start, int length)
         {
             axis = x.Shape.Axis(axis);
@@ -74,6 +77,7 @@ public static class CopyOp
         }
 
         /// <summary>Repeats dimensions of size 1 (and missing ones in front) up to a shape, as numpy does.</summary>
+        /// <returns><c>real[...]</c>, of that shape</returns>
         public Tensor BroadcastTo(Shape shape)
         {
             Check.That(shape.Length >= x.Shape.Length, $"{x.Shape} does not broadcast to {shape}.");
@@ -106,6 +110,7 @@ public static class CopyOp
     extension(Tensor)
     {
         /// <summary>Joins tensors along an axis that they have; the other sizes agree.</summary>
+        /// <returns><c>real[...]</c>, the sum of the axis' sizes</returns>
         public static Tensor Concat(int axis, params ReadOnlySpan<Tensor> tensors)
         {
             Tensor[] parts = tensors.ToArray();
@@ -150,6 +155,7 @@ public static class CopyOp
         }
 
         /// <summary>Joins tensors of one shape along a new axis.</summary>
+        /// <returns><c>real[...]</c>, one dimension more</returns>
         public static Tensor Stack(int axis, params ReadOnlySpan<Tensor> tensors)
         {
             Check.That(tensors.Length > 0, "there is nothing to join.");

@@ -13,7 +13,7 @@ public static class GatherOp
     {
         /// <summary>Picks rows of each batch element: <c>y[b, j] = x[b, index[b, j]]</c>.</summary>
         /// <param name="index"><c>i32[batch, picks]</c></param>
-        /// <returns><c>[batch, picks, ...]</c> of <c>x[batch, rows, ...]</c></returns>
+        /// <returns><c>real[batch, picks, ...]</c> of <c>real[batch, rows, ...]</c></returns>
         public Tensor GatherRows(Tensor index)
         {
             Check.That(x.Shape.Length >= 2, $"x must be [batch, rows, ...], got {x.Shape}.");
@@ -34,7 +34,7 @@ public static class GatherOp
 
         /// <summary>Picks along the first axis: <c>y[j] = x[index[j]]</c>.</summary>
         /// <param name="index"><c>i32[picks]</c></param>
-        /// <returns><c>[picks, ...]</c></returns>
+        /// <returns><c>real[picks, ...]</c> of <c>real[rows, ...]</c></returns>
         public Tensor IndexSelect(Tensor index)
         {
             Check.Rank(index, 1);
@@ -44,7 +44,7 @@ public static class GatherOp
         /// <summary>Picks along an axis, each place by itself: <c>y[o, j, i] = x[o, index[o, j, i], i]</c>.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
         /// <param name="index">i32; the shape of this tensor except along the axis</param>
-        /// <returns>The shape of <paramref name="index"/>.</returns>
+        /// <returns><c>real[...]</c>, the shape of <paramref name="index"/></returns>
         public Tensor Gather(int axis, Tensor index)
         {
             axis = x.Shape.Axis(axis);

@@ -12,6 +12,7 @@ public static class PermuteOp
     extension(Tensor x)
     {
         /// <summary>Axis <c>i</c> of the result is axis <c>axes[i]</c> of this one. A view if only axes of size 1 move.</summary>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Permute(params ReadOnlySpan<int> axes)
         {
             int[] order = axes.ToArray();
@@ -28,6 +29,7 @@ public static class PermuteOp
         }
 
         /// <summary>Exchanges two axes.</summary>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Transpose(int a, int b)
         {
             int[] order = [.. Enumerable.Range(0, x.Shape.Length)];

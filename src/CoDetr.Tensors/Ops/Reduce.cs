@@ -14,20 +14,25 @@ public static class ReduceOp
     {
         /// <summary>The sum over one axis.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Sum(int axis) => SumOver(x, axis, 1, nameof(Sum));
 
         /// <summary>The mean over one axis.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Mean(int axis) => SumOver(x, axis, 1.0 / x.Shape[x.Shape.Axis(axis)], nameof(Mean));
 
         /// <summary>The sum of all elements: <c>[]</c>.</summary>
+        /// <returns><c>real[]</c></returns>
         public Tensor SumAll() => SumOver(x.Reshape(-1), 0, 1, nameof(SumAll));
 
         /// <summary>The mean of all elements: <c>[]</c>.</summary>
+        /// <returns><c>real[]</c></returns>
         public Tensor MeanAll() => SumOver(x.Reshape(-1), 0, 1.0 / x.Count, nameof(MeanAll));
 
         /// <summary>The largest over one axis. The first of equal ones gets the gradient; NaN never wins.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Max(int axis)
         {
             (Tensor y, Tensor place, long outer, int count, long inner) = MaxOver(x, axis, nameof(Max));
@@ -41,6 +46,7 @@ public static class ReduceOp
 
         /// <summary>Where along one axis the largest lies, the first of equal ones: i32; NaN never wins.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>i32[...]</c></returns>
         public Tensor ArgMax(int axis) => MaxOver(x, axis, nameof(ArgMax)).Place;
     }
 

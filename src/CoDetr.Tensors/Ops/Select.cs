@@ -8,6 +8,7 @@ public static class SelectOp
     extension(Tensor x)
     {
         /// <summary>The elements, and <paramref name="value"/> where the mask (broadcast) is set; no gradient flows there.</summary>
+        /// <returns><c>real[...]</c></returns>
         public Tensor MaskedFill(Tensor mask, float value)
         {
             Check.Type(mask, DType.U8);
@@ -26,6 +27,7 @@ public static class SelectOp
     extension(Tensor)
     {
         /// <summary><paramref name="a"/> where the mask is set, else <paramref name="b"/>; all three broadcast.</summary>
+        /// <returns><c>real[...]</c></returns>
         public static Tensor Where(Tensor mask, Tensor a, Tensor b)
         {
             Check.Type(mask, DType.U8);

@@ -7,17 +7,19 @@ public static class SoftmaxOp
 {
     private static readonly Kernel Forward = new("softmax.cu", "softmax_forward");
     private static readonly Kernel Backward = new("softmax.cu", "softmax_backward");
-    private static readonly Kernel LogForward = new("softmax.cu", "log_softmax_forward");
-    private static readonly Kernel LogBackward = new("softmax.cu", "log_softmax_backward");
+    private static readonly Kernel LogForward = new("softmax.cu", "softmax_log_forward");
+    private static readonly Kernel LogBackward = new("softmax.cu", "softmax_log_backward");
 
     extension(Tensor x)
     {
         /// <summary>e^x divided by its sum along the axis.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>real[...]</c></returns>
         public Tensor Softmax(int axis = -1) => Along(x, axis, Forward, Backward);
 
         /// <summary>The logarithm of <see cref="Softmax"/>, without overflow.</summary>
         /// <param name="axis">Which; negative counts from the end.</param>
+        /// <returns><c>real[...]</c></returns>
         public Tensor LogSoftmax(int axis = -1) => Along(x, axis, LogForward, LogBackward);
     }
 

@@ -12,7 +12,7 @@ public static class TopKOp
         /// <summary>
         /// The <paramref name="k"/> largest along the last axis, in descending order, and their places there. Of equal ones the lower place comes first; NaN comes last.
         /// </summary>
-        /// <returns>Values <c>[..., k]</c>, with gradient, and places <c>i32[..., k]</c>.</returns>
+        /// <returns>Values <c>real[..., k]</c>, with gradient, and places <c>i32[..., k]</c>.</returns>
         public (Tensor Values, Tensor Indices) TopK(int k)
         {
             Check.That(x.DType.IsFloat && x.Shape.Length > 0, $"x must hold rows of floating-point numbers, got {x}.");
