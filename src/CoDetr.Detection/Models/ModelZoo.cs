@@ -5,16 +5,16 @@ public static class ModelZoo
 {
     private static readonly Dictionary<string, Func<int, DeformableDetrConfig>> Models = new()
     {
-        ["deformable-detr-r50"] = classes => new() { Classes = classes },
-        ["deformable-detr-r101"] = classes => new() { Classes = classes, Backbone = new() { Depth = 101 } },
-        ["deformable-detr-r34"] = classes => new() { Classes = classes, Backbone = new() { Depth = 34 } },
-        ["deformable-detr-r18"] = classes => new() { Classes = classes, Backbone = new() { Depth = 18 } },
+        ["deformable-detr-r50"] = classes => new() { Classes = classes, Backbone = FromScratch(50) },
+        ["deformable-detr-r101"] = classes => new() { Classes = classes, Backbone = FromScratch(101) },
+        ["deformable-detr-r34"] = classes => new() { Classes = classes, Backbone = FromScratch(34) },
+        ["deformable-detr-r18"] = classes => new() { Classes = classes, Backbone = FromScratch(18) },
 
         // The small form of golden/curves.md: learns digits of 96 pixels from scratch in minutes.
         ["deformable-detr-tiny"] = classes => new()
         {
             Classes = classes,
-            Backbone = new() { Depth = 18, BaseChannels = 16, StemChannels = 16, FrozenStages = -1, HasTrainedNorms = true },
+            Backbone = FromScratch(18) with { BaseChannels = 16, StemChannels = 16 },
             Width = 64,
             FeedForward = 256,
             EncoderLayers = 2,
@@ -32,4 +32,7 @@ public static class ModelZoo
     public static DeformableDetrConfig Config(string name, int classes) => Models.TryGetValue(name, out Func<int, DeformableDetrConfig>? make)
         ? make(classes)
         : throw new ArgumentException($"There is no model '{name}'. Models: {string.Join(", ", Names)}.");
+
+    /// <summary>Nothing is frozen, and norms learn: frozen at their start, the last norm of each block would switch the block off for good.</summary>
+    private static ResNetConfig FromScratch(int depth) => new() { Depth = depth, FrozenStages = -1, HasTrainedNorms = true };
 }
