@@ -109,6 +109,7 @@ public static class Backpropagation
                 if (gradients[i] is Tensor dx && node.Inputs[i].RequiresGrad)
                 {
                     Check.That(dx.Shape == node.Inputs[i].Shape, $"the gradient of input {i} of {node.Op} has shape {dx.Shape}, not {node.Inputs[i].Shape}.");
+                    OpWatch.Current?.Invoke(node.Op, true, dx);
                     bool isNew = dx.Storage != dy.Storage || node.Output.OwnsGrad;
                     Accumulate(node.Inputs[i], dx, owned: isNew && gradients.Count(g => g?.Storage == dx.Storage) == 1 && dx.Storage.Order > walkBegan);
                 }

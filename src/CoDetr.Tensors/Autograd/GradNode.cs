@@ -49,6 +49,7 @@ internal sealed class GradNode
     /// </summary>
     internal static Tensor Record(string op, Tensor output, Tensor?[] inputs, Func<Tensor, Tensor?[]> backward)
     {
+        OpWatch.Current?.Invoke(op, false, output);
         if (Records(inputs))
         {
             Tensor[] present = [.. inputs.OfType<Tensor>()];

@@ -49,9 +49,6 @@ public sealed record Recipe
     /// <summary>What happens to the pictures.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.None;
 
-    /// <summary>The most detections of a picture that are evaluated.</summary>
-    public int MaxDetections { get; init; } = 100;
-
     /// <summary>Everything random follows from it.</summary>
     public long Seed { get; init; }
 }

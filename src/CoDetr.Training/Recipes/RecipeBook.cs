@@ -15,7 +15,6 @@ public static class RecipeBook
         BatchSize = 8,
         Schedule = new LearningRateSchedule { Rate = 5e-4, Milestones = [19] },
         Rules = [new("sampling_offsets", 0.1), new("reference_points", 0.1)],
-        MaxDetections = 60,
     };
 
     /// <summary>The published recipe of Co-Deformable-DETR for photographs with a pretrained backbone.</summary>
@@ -28,7 +27,6 @@ public static class RecipeBook
         Schedule = new LearningRateSchedule { Rate = 2e-4, Milestones = [11] },
         Rules = DeformableRules,
         Augmentation = Augmentation.ForPhotographs(),
-        MaxDetections = 300,
     };
 
     /// <summary>The recipe that fits a model when nothing else is said.</summary>
