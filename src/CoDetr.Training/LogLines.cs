@@ -1,4 +1,3 @@
-using System.Text.Json;
 using CoDetr.Data;
 
 namespace CoDetr.Training;
