@@ -51,4 +51,12 @@ public sealed record Recipe
 
     /// <summary>Everything random follows from it.</summary>
     public long Seed { get; init; }
+
+    /// <summary>The same with another number of epochs; milestones keep their share of the training.</summary>
+    /// <param name="epochs">Null changes nothing.</param>
+    public Recipe WithEpochs(int? epochs) => epochs is not int count || count == Epochs ? this : this with
+    {
+        Epochs = count,
+        Schedule = Schedule with { Milestones = [.. Schedule.Milestones.Select(milestone => (int)((long)milestone * count / Epochs))] },
+    };
 }

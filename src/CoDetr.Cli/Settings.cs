@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using CoDetr.Detection;
+using CoDetr.Tensors;
+
+namespace CoDetr.Cli;
+
+/// <summary>Options that several verbs share, and how values are checked.</summary>
+internal static class Settings
+{
+    /// <summary>Shows where an error comes from.</summary>
+    internal static Option<bool> Verbose { get; } = new("--verbose") { Description = "Show where an error comes from", Recursive = true };
+
+    internal static Option<string> Data { get; } = new("--data")
+    {
+        Description = "Folder of a data set in COCO format, for example with annotations/instances_train.json and images/train/",
+        HelpName = "DIR",
+        Required = true,
+    };
+
+    internal static Option<FileInfo> Weights { get; } = new("--weights")
+    {
+        Description = "Checkpoint that codetr has written; says itself which model and classes it holds",
+        HelpName = "FILE",
+        Required = true,
+    };
+
+    /// <summary>A new <c>--workers</c>: each verb has its own, so that its default shows in its help.</summary>
+    internal static Option<int> Workers() => AtLeast(
+        new Option<int>("--workers", "-j") { Description = "Threads that compute", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount }, 1);
+
+    /// <summary>Uses so many threads from now on; also gives the number that load pictures.</summary>
+    internal static int UseWorkers(int workers)
+    {
+        Device.Default = new CpuDevice(workers);
+        return Math.Clamp(workers, 1, 4);
+    }
+
+    internal static Option<string> Model(string fallback)
+    {
+        Option<string> option = new("--model", "-m")
+        {
+            Description = $"One of {string.Join(", ", ModelZoo.Names)}",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => fallback,
+        };
+        option.Validators.Add(result =>
+        {
+            string name = result.Tokens.Count > 0 ? result.Tokens[0].Value : fallback;
+            if (!ModelZoo.Names.Contains(name))
+            {
+                result.AddError($"There is no model '{name}'{Nearest.Hint(name, ModelZoo.Names)} Models: {string.Join(", ", ModelZoo.Names)}.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>An option of whole numbers with a default that depends on other options.</summary>
+    internal static Option<int?> Whole(string name, string description, int least) =>
+        AtLeast(new Option<int?>(name) { Description = description, HelpName = "N" }, least);
+
+    /// <summary>An option of positive numbers.</summary>
+    internal static Option<double?> Positive(string name, string description) =>
+        Checked(new Option<double?>(name) { Description = description, HelpName = "X" }, text => double.TryParse(text, out double x) && x > 0 && double.IsFinite(x), "a positive number");
+
+    internal static Option<T> AtLeast<T>(Option<T> option, int least) => Checked(option, text => int.TryParse(text, out int n) && n >= least, $"a whole number of at least {least}");
+
+    internal static Option<T> Checked<T>(Option<T> option, Func<string, bool> isRight, string what)
+    {
+        option.Validators.Add((OptionResult result) =>
+        {
+            if (result.Tokens.Count > 0 && !isRight(result.Tokens[0].Value))
+            {
+                result.AddError($"{option.Name} must be {what}, got '{result.Tokens[0].Value}'.");
+            }
+        });
+        return option;
+    }
+}

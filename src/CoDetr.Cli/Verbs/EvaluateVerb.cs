@@ -1,0 +1,38 @@
+using System.CommandLine;
+using CoDetr.Data;
+using CoDetr.Detection;
+using CoDetr.Training;
+
+namespace CoDetr.Cli;
+
+/// <summary><c>codetr evaluate</c>: COCO's figures of a checkpoint on a data set.</summary>
+internal static class EvaluateVerb
+{
+    internal static Command Command(Terminal terminal)
+    {
+        Option<int> workers = Settings.Workers();
+        Option<int?> batch = Settings.Whole("--batch", "Pictures at once; 1 is what the reference does [default: 1]", 1);
+        Option<string> part = new("--part") { Description = "Which part of the data set", HelpName = "train|val|test", DefaultValueFactory = _ => "val" };
+        part.AcceptOnlyFromAmong("train", "val", "test");
+        Option<string?> results = new("--results") { Description = "Also write every detection as a COCO results file", HelpName = "FILE" };
+        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, results, workers };
+        command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
+        {
+            int loaders = Settings.UseWorkers(parsed.GetValue(workers));
+            using Checkpoint checkpoint = Checkpoint.Open(parsed.GetRequiredValue(Settings.Weights).FullName);
+            DatasetPart data = DatasetFolder.Open(parsed.GetRequiredValue(Settings.Data), parsed.GetRequiredValue(part));
+            ModelFile.RequireClasses(checkpoint, data.File);
+            using DeformableDetr model = checkpoint.LoadModel();
+            Evaluation evaluation = new Evaluator(model, checkpoint.Info.Recipe.Augmentation).Evaluate(data, parsed.GetValue(batch) ?? 1, loaders);
+            ScoreTable.Show(terminal, evaluation, data.File);
+            if (parsed.GetValue(results) is string path)
+            {
+                CocoResults.Write(path, data.File, evaluation.Found);
+                terminal.Say($"Detections: {path}");
+            }
+
+            return ExitCode.Success;
+        }));
+        return command;
+    }
+}
