@@ -1,6 +1,5 @@
 using System.CommandLine;
 using CoDetr.Tensors;
-using Spectre.Console;
 
 namespace CoDetr.Cli;
 
@@ -14,13 +13,11 @@ internal static class DevicesVerb
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             Settings.UseWorkers(parsed.GetValue(workers));
-            Grid grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(3)).AddColumn();
             foreach ((string name, string found) in DeviceReport.Lines())
             {
-                grid.AddRow(new Text(name), new Text(found));
+                terminal.Output.WriteLine($"{name,-18}{found}");
             }
 
-            terminal.Console.Write(grid);
             return ExitCode.Success;
         }));
         return command;

@@ -57,6 +57,6 @@ public sealed record Recipe
     public Recipe WithEpochs(int? epochs) => epochs is not int count || count == Epochs ? this : this with
     {
         Epochs = count,
-        Schedule = Schedule with { Milestones = [.. Schedule.Milestones.Select(milestone => (int)((long)milestone * count / Epochs))] },
+        Schedule = Schedule with { Milestones = [.. Schedule.Milestones.Select(milestone => Math.Max(1, (int)((long)milestone * count / Epochs)))] },
     };
 }

@@ -40,8 +40,9 @@ public static class Report
     /// <summary>Writes NAME.png and NAME.svg for light pages; returns an element that also holds the dark one.</summary>
     private static string Plot(RunFolder folder, string name, Func<bool, Plot> draw) => CurvePlots.Alone(() =>
     {
-        Plot light = draw(false);
-        byte[] png = light.GetImageBytes(2 * CurvePlots.Width, 2 * CurvePlots.Height, ImageFormat.Png);
+        Plot light = draw(false), large = draw(false);
+        large.ScaleFactor = 2;
+        byte[] png = large.GetImageBytes(2 * CurvePlots.Width, 2 * CurvePlots.Height, ImageFormat.Png);
         Data.WholeFile.Write(folder[name + ".png"], stream => stream.Write(png));
         string svg = light.GetSvgXml(CurvePlots.Width, CurvePlots.Height);
         folder.WriteText(name + ".svg", svg);
