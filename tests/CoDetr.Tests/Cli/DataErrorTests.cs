@@ -4,6 +4,7 @@ using CoDetr.Tests.Training;
 namespace CoDetr.Tests.Cli;
 
 /// <summary>What is wrong with the data is one line and exit code 1, before anything is trained.</summary>
+[Collection(Alone.Name)]
 public sealed class DataErrorTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -103,5 +104,5 @@ public sealed class DataErrorTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     private CliRun Train(string from, params string[] more) =>
-        CliRun.Of(["train", "--data", from, "--model", "deformable-detr-tiny", "--batch", "2", "--out", folder["run"], .. more]);
+        CliRun.Of(["train", "--data", from, "--model", "deformable-detr-tiny", .. more.Length > 0 ? more : ["--batch", "2"], "--out", folder["run"]]);
 }

@@ -7,6 +7,7 @@ using CoDetr.Training;
 
 namespace CoDetr.Tests.Training;
 
+[Collection(Alone.Name)]
 public sealed class CheckpointTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();

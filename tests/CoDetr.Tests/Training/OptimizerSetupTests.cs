@@ -4,6 +4,7 @@ using CoDetr.Training;
 
 namespace CoDetr.Tests.Training;
 
+[Collection(Alone.Name)]
 public sealed class OptimizerSetupTests
 {
     private static readonly ParameterRule[] Rules = [new("backbone", 0.1), new("sampling_offsets", 0.5, 0), new("head.sampling", 0.2)];

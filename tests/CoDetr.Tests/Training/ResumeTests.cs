@@ -7,6 +7,7 @@ using CoDetr.Training;
 namespace CoDetr.Tests.Training;
 
 /// <summary>An interrupted training ends in the same bits as one that was left alone.</summary>
+[Collection(Alone.Name)]
 public sealed partial class ResumeTests : IDisposable
 {
     private static readonly Recipe Recipe = RecipeBook.DigitsTiny.WithEpochs(2) with { BatchSize = 2, Seed = 11, MovingAverage = true };
