@@ -1,7 +1,7 @@
 namespace CoDetr.Tensors;
 
 /// <summary>One recorded op: its inputs, and how the gradient of its output becomes gradients of its inputs.</summary>
-internal sealed class GradNode
+public sealed class GradNode
 {
     [ThreadStatic]
     private static long recorded;
@@ -47,7 +47,7 @@ internal sealed class GradNode
     /// returns one gradient (or null) per input; tensors that it allocates and does not return are freed after it.
     /// An optional input that is absent is null, and so is its gradient.
     /// </summary>
-    internal static Tensor Record(string op, Tensor output, Tensor?[] inputs, Func<Tensor, Tensor?[]> backward)
+    public static Tensor Record(string op, Tensor output, Tensor?[] inputs, Func<Tensor, Tensor?[]> backward)
     {
         OpWatch.Current?.Invoke(op, false, output);
         if (Records(inputs))

@@ -28,6 +28,7 @@ internal static class KernelCompiler
         string[] options =
         [
             $"--gpu-architecture={architecture}", "--std=c++17", "-default-device", "-lineinfo", "--ptxas-options=-v",
+            "--diag-suppress=177", // a function that this storage type does not call
             .. real switch
             {
                 DType.F32 => Array.Empty<string>(),
