@@ -23,7 +23,7 @@ public sealed class Parameter
         IsTrained = isTrained;
     }
 
-    /// <summary>The numbers, in our layout.</summary>
+    /// <summary>The numbers, <c>f32[...]</c>, in our layout.</summary>
     public Tensor Value { get; }
 
     /// <summary>Whether it is a buffer: saved, never trained.</summary>

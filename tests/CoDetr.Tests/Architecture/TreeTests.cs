@@ -52,6 +52,21 @@ public sealed partial class TreeTests
         from match in ConcreteDevice().Matches(Repository.Read(path))
         select $"{path}: {match.Value}");
 
+    /// <summary>The op of a kernel file is the one that names its kernels; it has a test, or an op that has one is built on it, or a test calls it.</summary>
+    [Fact]
+    public void EveryKernelFileHasAnOpThatIsTested()
+    {
+        var ops = Repository.Files("src/CoDetr.Tensors/Ops", ".cs").ToDictionary(p => Path.GetFileNameWithoutExtension(p), Repository.Read);
+        string[] tested = [.. Repository.Files("tests/CoDetr.Tests/Ops", "Tests.cs").Select(p => Path.GetFileNameWithoutExtension(p)[..^"Tests".Length])];
+        string tests = string.Concat(Repository.Files("tests/CoDetr.Tests/Ops", "Tests.cs").Select(Repository.Read));
+        Assert.Empty(
+            from path in Repository.Files("kernels", ".cu")
+            where path.Count(c => c == '/') == 1
+            let users = ops.Where(op => op.Value.Contains($"\"{Path.GetFileName(path)}\"", StringComparison.Ordinal)).Select(op => op.Key).ToList()
+            where !users.Any(user => tested.Contains(user) || Regex.IsMatch(tests, $@"\b{user}\b") || ops.Any(op => tested.Contains(op.Key) && Regex.IsMatch(op.Value, $@"\b{user}(Op)?\b")))
+            select $"{path}: {string.Join(", ", users)}");
+    }
+
     [Fact]
     public void NothingNamesTheMachineItWasMadeOn() => Assert.Empty(
         from path in Repository.Files("", ".cs", ".cu", ".h", ".cpp", ".sh", ".md", ".csproj", ".props", ".json", ".sln", "codetr", "run")

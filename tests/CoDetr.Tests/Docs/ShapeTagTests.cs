@@ -30,15 +30,23 @@ public sealed partial class ShapeTagTests
     private static IEnumerable<(string Line, string Documentation)> Members(string path)
     {
         string[] lines = Repository.Read(path).Split('\n');
+        string family = ""; // what works on any shape says so once, above its class
         for (int i = 0; i < lines.Length; i++)
         {
-            if (Member().IsMatch(lines[i]))
+            string above = string.Join('\n', lines.Take(i).Reverse().TakeWhile(line => line.TrimStart() is ['/', '/', '/', ..] or ['[', ..]));
+            if (OpClass().IsMatch(lines[i]))
             {
-                IEnumerable<string> above = lines.Take(i).Reverse().TakeWhile(line => line.TrimStart() is ['/', '/', '/', ..] or ['[', ..]);
-                yield return (lines[i], string.Join('\n', above));
+                family = above;
+            }
+            else if (Member().IsMatch(lines[i]))
+            {
+                yield return (lines[i], above + family);
             }
         }
     }
+
+    [GeneratedRegex(@"^public static class \w+Op\b")]
+    private static partial Regex OpClass();
 
     // A class, a record's head or a delegate is documented by its parts.
     [GeneratedRegex(@"^\s+public (?!.*\b(class|record|delegate|enum|interface)\b).*\bTensor\b")]
