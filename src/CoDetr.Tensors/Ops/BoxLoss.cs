@@ -32,7 +32,7 @@ public static class BoxLossOp
 
     extension(Tensor x)
     {
-        /// <summary>|x - target| of each number.</summary>
+        /// <summary>|x - target| of each number, <c>real[...]</c>.</summary>
         /// <param name="targets">The same shape.</param>
         /// <param name="reduction">No reduction gives a value per number.</param>
         /// <param name="weights">The same shape, or without the last dimension; ones if null.</param>
