@@ -1,4 +1,4 @@
-// The last steps from sum to output. Activations are exact to about one unit in the last place of a float.
+// The last steps from sum to output. Activations are exact to a few units in the last place of a float.
 #pragma once
 
 #include "args.h"

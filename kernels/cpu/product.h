@@ -1,4 +1,4 @@
-// A blocked matrix product c = finish(a · b) whose operands are packed block by block from wherever they lie: matrices, or images in a
+// Blocked matrix products c = finish(a · b) whose operands are found block by block wherever they lie: in matrices, or in the images of a
 // convolution.
 //
 // Every element of c is the sum over blocks of kDepth of sums that run along k one by one. Nothing else decides the order: neither the tile
@@ -11,7 +11,7 @@ struct Range {
     int64_t begin, end;
 };
 
-// Part `index` of `count` nearly equal parts of `total` units of `unit` elements each (the last unit may be short), cut off at `limit`.
+// Part `index` of `count` nearly equal parts of 0 .. limit, cut at multiples of `unit`.
 inline Range part(int64_t limit, int64_t unit, int64_t index, int64_t count) {
     const int64_t units = (limit + unit - 1) / unit;
     const int64_t begin = units * index / count * unit, end = units * (index + 1) / count * unit;
