@@ -6,16 +6,13 @@ namespace CoDetr.Cli;
 /// <summary><c>codetr demo</c>: from nothing to a detector and a page that shows it, on the data that come with the project.</summary>
 internal static class DemoVerb
 {
-    /// <summary>As many as fit into ten minutes on two cores, with everything before and after.</summary>
-    private const int Epochs = 24;
-
     private const string DataFolder = "data/digits-tiny";
 
     internal static Command Command(Terminal terminal)
     {
         Option<string> folder = new("--out", "-o") { Description = "Folder of the run; what is in it is replaced", HelpName = "DIR", DefaultValueFactory = _ => "runs/demo" };
         Option<string?> data = new("--data") { Description = $"Another data set in COCO format [default: {DataFolder} of the project]", HelpName = "DIR" };
-        Option<int?> epochs = Settings.Whole("--epochs", $"Passes over the data [default: {Epochs}]", 1);
+        Option<int?> epochs = Settings.Whole("--epochs", $"Passes over the data [default: {RecipeBook.Demo.Epochs}]", 1);
         Option<int> workers = Settings.Workers();
         Command command = new("demo", "Train a small detector on handwritten digits in a few minutes and show what it finds") { folder, data, epochs, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
@@ -25,10 +22,10 @@ internal static class DemoVerb
                 Data = parsed.GetValue(data) ?? FindData(),
                 Out = parsed.GetRequiredValue(folder),
                 LoaderWorkers = Settings.UseWorkers(parsed.GetValue(workers)),
-                EvaluateEvery = 4,
+                EvaluateEvery = 5,
                 Overwrite = true,
             };
-            Recipe recipe = RecipeBook.DigitsTiny.WithEpochs(parsed.GetValue(epochs) ?? Epochs);
+            Recipe recipe = RecipeBook.Demo.WithEpochs(parsed.GetValue(epochs));
             return TrainingSession.Run(terminal, settings, events => Trainer.Start(settings, recipe, events));
         }));
         return command;

@@ -20,16 +20,16 @@ internal sealed class RecipeOptions
     private readonly Option<string?> optimizer = new("--optimizer") { Description = "adamw or sgd [default: adamw]", HelpName = "NAME" };
     private readonly Option<string?> augment = new("--augment")
     {
-        Description = "none: pictures as they are; detr: mirrored, resized and cropped [default: detr, none for deformable-detr-tiny]",
+        Description = "none: pictures as they are; detr: mirrored, resized and cropped; jitter: resized and cropped [default: detr, none for deformable-detr-tiny]",
         HelpName = "NAME",
     };
 
-    private readonly Option<int?> shortEdge = Settings.Whole("--short-edge", "Pictures are resized to this short edge for testing, up to it for training (detr)", 32);
+    private readonly Option<int?> shortEdge = Settings.Whole("--short-edge", "Pictures are resized to this short edge for testing, up to it for training (detr); for jitter it is the long edge", 32);
 
     internal RecipeOptions()
     {
         optimizer.AcceptOnlyFromAmong("adamw", "sgd");
-        augment.AcceptOnlyFromAmong("none", "detr");
+        augment.AcceptOnlyFromAmong("none", "detr", "jitter");
     }
 
     internal Option<string> Model { get; } = Settings.Model(RecipeBook.Photographs.Model);
@@ -69,6 +69,7 @@ internal sealed class RecipeOptions
             Augmentation = parsed.GetValue(augment) switch
             {
                 "none" => new Augmentation { TestShortEdge = edge },
+                "jitter" => Augmentation.Jittered(edge > 0 ? edge : 144),
                 "detr" => Augmentation.ForPhotographs(edge > 0 ? edge : 800),
                 _ when edge > 0 => recipe.Augmentation.Detr ? Augmentation.ForPhotographs(edge) : recipe.Augmentation with { TestShortEdge = edge },
                 _ => recipe.Augmentation,

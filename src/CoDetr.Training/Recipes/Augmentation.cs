@@ -26,6 +26,12 @@ public sealed record Augmentation
     /// <summary>The limit of the long edge, pixels.</summary>
     public int LongEdge { get; init; } = 1333;
 
+    /// <summary>The smallest factor by which training pictures are scaled around their testing size before the crop; 0: no such jitter.</summary>
+    public double JitterLow { get; init; }
+
+    /// <summary>The largest such factor.</summary>
+    public double JitterHigh { get; init; }
+
     /// <summary>The pictures as they are.</summary>
     public static Augmentation None { get; } = new();
 
@@ -48,8 +54,22 @@ public sealed record Augmentation
         int Scaled(int pixels) => (int)Math.Round(pixels * scale);
     }
 
+    /// <summary>Scale and crop are jittered, nothing is mirrored: for objects that have a right way round, such as digits.</summary>
+    /// <param name="longEdge">The long edge for testing, pixels.</param>
+    public static Augmentation Jittered(int longEdge) => new()
+    {
+        JitterLow = 0.75,
+        JitterHigh = 1.3,
+        CropLow = longEdge * 7 / 9,
+        CropHigh = longEdge * 11 / 9,
+        TestShortEdge = longEdge,
+        LongEdge = longEdge,
+    };
+
     /// <summary>The pipeline for training.</summary>
-    public Pipeline ForTraining() => Detr ? Pipeline.Detr(ShortEdges, LongEdge, CropShortEdges, CropLow, CropHigh) : ForTesting();
+    public Pipeline ForTraining() => Detr ? Pipeline.Detr(ShortEdges, LongEdge, CropShortEdges, CropLow, CropHigh)
+        : JitterLow > 0 ? new Pipeline([new RandomResize(new Scale(LongEdge, LongEdge), JitterLow, JitterHigh), new RandomCrop(CropLow, CropHigh)])
+        : ForTesting();
 
     /// <summary>The pipeline for evaluation and detection.</summary>
     public Pipeline ForTesting() => TestShortEdge > 0 ? Pipeline.Test(TestShortEdge, LongEdge) : Pipeline.Plain;

@@ -3,7 +3,7 @@ namespace CoDetr.Training;
 /// <summary>The recipes that are known to work.</summary>
 public static class RecipeBook
 {
-    private static readonly ParameterRule[] DeformableRules = [new("backbone", 0.1), new("sampling_offsets", 0.1), new("reference_points", 0.1)];
+    private static readonly ParameterRule[] SlowSampling = [new("sampling_offsets", 0.1), new("reference_points", 0.1)];
 
     /// <summary>
     /// The reference learning curves on <c>digits-tiny</c>: from scratch, 24 epochs, no augmentation; the reference reaches AP 36.5.
@@ -14,18 +14,31 @@ public static class RecipeBook
         Epochs = 24,
         BatchSize = 8,
         Schedule = new LearningRateSchedule { Rate = 5e-4, Milestones = [19] },
-        Rules = [new("sampling_offsets", 0.1), new("reference_points", 0.1)],
+        Rules = SlowSampling,
     };
 
-    /// <summary>The published recipe of Co-Deformable-DETR for photographs with a pretrained backbone.</summary>
+    /// <summary>
+    /// As much as ten minutes on two cores allow on <c>digits-tiny</c>: pictures half as large again, jittered, longer, averaged weights.
+    /// </summary>
+    public static Recipe Demo { get; } = DigitsTiny with
+    {
+        Epochs = 40,
+        Schedule = DigitsTiny.Schedule with { Milestones = [33] },
+        Augmentation = Augmentation.Jittered(144),
+        MovingAverage = true,
+    };
+
+    /// <summary>
+    /// The published recipe of Co-Deformable-DETR for photographs, longer: the backbone starts from scratch and so learns at the full rate.
+    /// </summary>
     public static Recipe Photographs { get; } = new()
     {
         Model = "deformable-detr-r50",
-        Epochs = 12,
+        Epochs = 36,
         BatchSize = 2,
         Accumulate = 8,
-        Schedule = new LearningRateSchedule { Rate = 2e-4, Milestones = [11] },
-        Rules = DeformableRules,
+        Schedule = new LearningRateSchedule { Rate = 2e-4, Milestones = [30] },
+        Rules = SlowSampling,
         Augmentation = Augmentation.ForPhotographs(),
     };
 
