@@ -40,7 +40,8 @@ public sealed class Conv2dTests
                 Scale = scales is null ? null : Tensor.From<float>([.. scales.Select(s => (float)s)], [outputs], t[0].Device),
                 Activation = relu ? Activation.Relu : Activation.None,
             }),
-            v => Reference(v[0], map, v[1], kernel, c, output, bias ? v[2] : null, scales, residual ? v[^1] : null, relu)) { HasDouble = false };
+            v => Reference(v[0], map, v[1], kernel, c, output, bias ? v[2] : null, scales, residual ? v[^1] : null, relu))
+        { HasDouble = false };
     }
 
     private static int Places(int size, int kernel, int stride, int padding, int dilation) => ((size + (2 * padding) - (dilation * (kernel - 1)) - 1) / stride) + 1;

@@ -158,10 +158,10 @@ public sealed class LossTests
             return Reduced(reduction, !isByRow ? values : [.. rows.Select((row, r) =>
                 row.Sum() + (ofRow?.Invoke(r, Math.Log(v[0][(r * Classes)..((r + 1) * Classes)].Sum(Math.Exp))) ?? 0))]);
         })
-    {
-        Adapt = (_, x) => 2 * x,
-        GradientTolerance = 1e-4,
-    };
+        {
+            Adapt = (_, x) => 2 * x,
+            GradientTolerance = 1e-4,
+        };
 
     private static OpCase L1(double beta, string reduction)
     {

@@ -34,7 +34,8 @@ public sealed class MatMulTests
         $"{batch}×{m}×{k}×{n} {transposeA} {transposeB} {shared}",
         [Sizes(batch, m, k, transposeA), shared ? Shape.Create(transposeB ? [n, k] : [k, n]) : Sizes(batch, k, n, transposeB)],
         t => t[0].MatMul(t[1], transposeA, transposeB),
-        v => Reference(v[0], v[1], batch, m, k, n, transposeA, transposeB, shared)) { HasDouble = false };
+        v => Reference(v[0], v[1], batch, m, k, n, transposeA, transposeB, shared))
+    { HasDouble = false };
 
     private static Shape Sizes(int batch, int rows, int columns, bool transposed) =>
         batch == 1 ? (transposed ? [columns, rows] : [rows, columns]) : (transposed ? [batch, columns, rows] : [batch, rows, columns]);
