@@ -15,7 +15,9 @@ public sealed class ReadmeSamples : IDisposable
     public void Detect()
     {
         string weights = Weights(), picture = Path.Combine(Repository.Root, Repository.Files("data/digits-tiny/images/val").First());
-        List<ScoredBox> seen = [];
+        TextWriter console = Console.Out;
+        using StringWriter written = new();
+        Console.SetOut(written);
 
         // sample: Detect
         using Checkpoint checkpoint = Checkpoint.Open(weights);
@@ -28,9 +30,8 @@ public sealed class ReadmeSamples : IDisposable
         }
         // end
 
-        seen.AddRange(new Evaluator(model, checkpoint.Info.Recipe.Augmentation) { MaxDetections = 5 }.Detect([ImageReader.Read(picture)])[0]);
-        Assert.Equal(5, seen.Count);
-        Assert.All(seen, box => Assert.InRange(box.Label, 0, 9));
+        Console.SetOut(console);
+        Assert.Matches("^[0-9] 0\\.[0-9]{2} at -?[0-9]+, -?[0-9]+: [0-9]+ × [0-9]+\n", written.ToString());
     }
 
     [Fact]
@@ -47,7 +48,7 @@ public sealed class ReadmeSamples : IDisposable
         Tensor x = Tensor.From<float>(-1, 0, 2);
         x.RequiresGrad = true;
         Swish(x, beta: 1.5f).SumAll().Backward();
-        Console.WriteLine(string.Join(" ", x.Grad!.ToArray())); // -0.0413 0.5 1.0881
+        Console.WriteLine(string.Join(" ", x.Grad!.ToArray())); // -0.04129416 0.5 1.0881041
         // end
         float[] expected = [.. new[] { -1.0, 0, 2 }.Select(v => 1 / (1 + Math.Exp(-1.5 * v))).Zip([-1.0, 0, 2], (s, v) => (float)(s * (1 + (1.5 * v * (1 - s)))))];
         Assert.All(expected.Zip(x.Grad.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
