@@ -200,9 +200,9 @@ public sealed class Trainer : IDisposable
             batches.ForEach(batch => batch.Dispose());
         }
 
-        foreach (DataWarning warning in loader.Warnings.Where(warning => warned.Add(warning.Message)))
+        foreach (string line in loader.Warnings.Select(warning => warning.Message).Concat(loader.BrokenImages.Select(broken => $"skipped: {broken}")).Where(warned.Add))
         {
-            Note(warning.Message);
+            Note(line);
         }
     }
 
