@@ -24,6 +24,9 @@ struct Launch {  // one worker's share of a launch; mirrored in CpuDevice.cs
 };
 static thread_local Launch launch_;
 FN index_t run_begin(index_t n, int index) { return n * index / launch_.count; }
+// A compiler may round the rest of a vector loop differently than its body: runs of elements begin at multiples of any vector's width, so
+// that each element falls into the same one for every number of workers.
+FN index_t element_begin(index_t n, int index) { return index == launch_.count ? n : run_begin(n, index) & ~(index_t)63; }
 FN index_t owned_begin(index_t n, index_t group, int index) {  // runs end at multiples of group only: one writer per group
     const index_t at = (n + group - 1) / group * index / launch_.count * group;
     return at < n ? at : n;
@@ -47,9 +50,10 @@ struct Scratch {
     }
 };
 
-#define ELEMENT_LOOP(i, n) for (index_t i = run_begin(n, launch_.index), i##_end = run_begin(n, launch_.index + 1); i < i##_end; ++i)
-#define TEAM_LOOP(t, n) \
-    ELEMENT_LOOP (t, n) \
+#define ELEMENT_LOOP(i, n) \
+    for (index_t i = element_begin(n, launch_.index), i##_end = element_begin(n, launch_.index + 1); i < i##_end; ++i)
+#define TEAM_LOOP(t, n)                                                                                        \
+    for (index_t t = run_begin(n, launch_.index), t##_end = run_begin(n, launch_.index + 1); t < t##_end; ++t) \
         if ([[maybe_unused]] Scratch scratch_; true)
 #define TEAM_LOOP_OWNING(t, n, group)                                                                                            \
     for (index_t t = owned_begin(n, group, launch_.index), t##_end = owned_begin(n, group, launch_.index + 1); t < t##_end; ++t) \
