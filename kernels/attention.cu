@@ -30,8 +30,11 @@ KERNEL(attention_softmax, real* scores, acc* largest, acc* scale,               
                  bias ? bias + n * bias_image + h * bias_head + q * keys : bias, keys);
         const acc top = team_max(keys, [&](int k) { return (acc)row[k]; });
         const acc shift = top == -(acc)INFINITY ? (acc)0 : top;
-        LANE_LOOP (k, keys) row[k] = (real)m_exp((acc)row[k] - shift);
-        const acc sum = team_sum(keys, [&](int k) { return (acc)row[k]; });
+        const acc sum = team_sum(keys, [&](int k) {
+            const acc e = m_exp((acc)row[k] - shift);
+            row[k] = (real)e;
+            return e;
+        });
         const acc s = sum > 0 ? acc(1) / sum : sum;
         LANE_LOOP (k, keys) row[k] = (real)((acc)row[k] * s);
         LANE_ZERO {
@@ -54,8 +57,11 @@ KERNEL(attention_softmax_backward, real* scores, real* dp, const acc* largest, c
                  bias ? bias + n * bias_image + h * bias_head + q * keys : bias, keys);
         const index_t at = (n * all_heads + h) * all_queries + q;
         const acc shift = largest[at], s = scale[at];
-        LANE_LOOP (k, keys) row[k] = (real)((acc)(real)m_exp((acc)row[k] - shift) * s);
-        const acc mean = team_sum(keys, [&](int k) { return (acc)row[k] * (acc)drow[k]; });
+        const acc mean = team_sum(keys, [&](int k) {
+            const acc p = m_exp((acc)row[k] - shift) * s;
+            row[k] = (real)p;
+            return p * (acc)drow[k];
+        });
         LANE_LOOP (k, keys) drow[k] = (real)((acc)row[k] * ((acc)drow[k] - mean));
     }
 }

@@ -104,7 +104,7 @@ KERNEL(channel_norm_apply, real* y, const real* x, const real* residual,  // [im
     }
 }
 
-// Sums over each run of g and of g * xhat, with g = dy, or dy where y > 0 if y is not null; g is kept if it is not null.
+// Sums over each run of g and of g * xhat; g is dy, or where y is given dy where y > 0, which is kept.
 KERNEL(channel_norm_backward_sums, acc* sums, acc* products, real* g,  // [images, runs, channels], the same, [images, rows, channels]
        const real* dy, const real* y, const real* x, const acc* mean, const acc* rstd, int images, index_t rows, int channels, int runs) {
     TEAM_LOOP (t, (index_t)images * runs) {
@@ -116,22 +116,18 @@ KERNEL(channel_norm_backward_sums, acc* sums, acc* products, real* g,  // [image
             const real *dyr = dy + r * channels, *xr = x + r * channels;
             if (y) {
                 const real* yr = y + r * channels;
-                if (g) {
-                    real* gr = g + r * channels;
-                    LANE_LOOP (c, channels) gr[c] = (acc)yr[c] <= 0 ? (real)0 : dyr[c];
-                    dyr = gr;
-                } else {
-                    LANE_LOOP (c, channels) {
-                        const acc d = (acc)yr[c] <= 0 ? (acc)0 : (acc)dyr[c];
-                        sum[c] += d;
-                        product[c] += d * ((acc)xr[c] - m[c]);
-                    }
-                    continue;
+                real* gr = g + r * channels;
+                LANE_LOOP (c, channels) {
+                    const acc d = (acc)yr[c] <= 0 ? (acc)0 : (acc)dyr[c];
+                    gr[c] = (real)d;
+                    sum[c] += d;
+                    product[c] += d * ((acc)xr[c] - m[c]);
                 }
-            }
-            LANE_LOOP (c, channels) {
-                sum[c] += (acc)dyr[c];
-                product[c] += (acc)dyr[c] * ((acc)xr[c] - m[c]);
+            } else {
+                LANE_LOOP (c, channels) {
+                    sum[c] += (acc)dyr[c];
+                    product[c] += (acc)dyr[c] * ((acc)xr[c] - m[c]);
+                }
             }
         }
         LANE_LOOP (c, channels) product[c] *= s[c];
@@ -165,28 +161,23 @@ KERNEL(channel_norm_backward_groups, acc* dbias, acc* dweight,  // [images, chan
     }
 }
 
-// dx = rstd * (g * weight - mean_g - xhat * mean_gx), g as above; null means: constant statistics, dx = rstd * g * weight. One team per
+// dx = rstd * (g * weight - mean_g - xhat * mean_gx); null means: constant statistics, dx = rstd * g * weight. dx may be g. One team per
 // row.
-KERNEL(channel_norm_backward_input, real* dx, const real* dy, const real* y, const real* x,  // [images, rows, channels]; y may be null
+KERNEL(channel_norm_backward_input, real* dx, const real* g, const real* x,  // [images, rows, channels]
        const acc* mean, const acc* rstd, const acc* weight, const acc* mean_g, const acc* mean_gx, int images, index_t rows, int channels) {
     TEAM_LOOP (r, images * rows) {
         const index_t at = r / rows * channels;
         const acc *m = mean + at, *s = rstd + at;
-        const real *dyr = dy + r * channels, *xr = x + r * channels;
+        const real *gr = g + r * channels, *xr = x + r * channels;
         real* dxr = dx + r * channels;
-        if (y) {
-            const real* yr = y + r * channels;
-            LANE_LOOP (c, channels) dxr[c] = (acc)yr[c] <= 0 ? (real)0 : dyr[c];
-            dyr = dxr;
-        }
         if (mean_g) {
             const acc *a = mean_g + at, *b = mean_gx + at;
             LANE_LOOP (c, channels) {
                 const acc xhat = ((acc)xr[c] - m[c]) * s[c];
-                dxr[c] = (real)(s[c] * ((acc)dyr[c] * weight[c] - a[c] - xhat * b[c]));
+                dxr[c] = (real)(s[c] * ((acc)gr[c] * weight[c] - a[c] - xhat * b[c]));
             }
         } else {
-            LANE_LOOP (c, channels) dxr[c] = (real)(s[c] * weight[c] * (acc)dyr[c]);
+            LANE_LOOP (c, channels) dxr[c] = (real)(s[c] * weight[c] * (acc)gr[c]);
         }
     }
 }

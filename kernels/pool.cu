@@ -10,10 +10,10 @@ KERNEL(pool_max_forward, real* y, uint8_t* taps,                            // [
         const int ow = (int)(t % out_width), oh = (int)(t / out_width % out_height);
         const real* image = x + t / out_width / out_height * height * width * channels;
         real* yr = y + t * channels;
-        uint8_t* tap = taps + t * channels;
+        TEAM_SCRATCH(acc, tap, channels);  // as wide as the values: mixed widths would not become vectors
         LANE_LOOP (c, channels) {
             yr[c] = (real)-INFINITY;
-            tap[c] = 255;
+            tap[c] = -1;
         }
         for (int i = 0; i < kernel_height; ++i) {
             const int h = oh * stride_height - pad_height + i;
@@ -21,15 +21,16 @@ KERNEL(pool_max_forward, real* y, uint8_t* taps,                            // [
                 const int w = ow * stride_width - pad_width + j;
                 if (h < 0 || h >= height || w < 0 || w >= width) continue;
                 const real* row = image + ((index_t)h * width + w) * channels;
-                const uint8_t here = (uint8_t)(i * kernel_width + j);
+                const acc here = (acc)(i * kernel_width + j);
                 LANE_LOOP (c, channels) {
                     const acc v = (acc)row[c], best = (acc)yr[c];
-                    const bool better = v > best || tap[c] == 255 || (v != v && best == best);
+                    const bool better = v > best || tap[c] < 0 || (v != v && best == best);
                     yr[c] = better ? row[c] : yr[c];
                     tap[c] = better ? here : tap[c];
                 }
             }
         }
+        LANE_LOOP (c, channels) taps[t * channels + c] = (uint8_t)tap[c];
     }
 }
 

@@ -9,7 +9,7 @@ internal readonly record struct HeadMatrices(nint Pointer, long HeadStep, long I
 /// <summary>The sizes of one attention and how its tensors are cut; checks them.</summary>
 internal sealed class AttentionPlan
 {
-    private const long MostScores = 1 << 20; // of a chunk: 4 MB, which the third-level cache holds between product and softmax
+    private const long MostScores = 1 << 19; // of a chunk: 2 MB, which stay in a near cache from the product to the softmax and on
 
     private readonly Device device;
     private readonly int width;
@@ -59,34 +59,36 @@ internal sealed class AttentionPlan
 
     internal IEnumerable<AttentionChunk> Chunks()
     {
-        long image = (long)Heads * Queries * KeyCount;
-        if (image <= MostScores)
+        AttentionChunk largest = LargestChunk;
+        for (int i = 0; i < Images; i += largest.Images)
         {
-            int step = (int)Math.Clamp(MostScores / Math.Max(image, 1), 1, Math.Max(Images, 1));
-            for (int i = 0; i < Images; i += step)
+            for (int h = 0; h < Heads; h += largest.Heads)
             {
-                yield return new AttentionChunk(i, Math.Min(step, Images - i), 0, Heads, 0, Queries);
-            }
-
-            yield break;
-        }
-
-        int rows = QueriesOfChunk;
-        for (int i = 0; i < Images * Heads; i++)
-        {
-            for (int q = 0; q < Queries; q += rows)
-            {
-                yield return new AttentionChunk(i / Heads, 1, i % Heads, 1, q, Math.Min(rows, Queries - q));
+                for (int q = 0; q < Queries; q += largest.Queries)
+                {
+                    yield return new AttentionChunk(
+                        i, Math.Min(largest.Images, Images - i), h, Math.Min(largest.Heads, Heads - h), q, Math.Min(largest.Queries, Queries - q));
+                }
             }
         }
     }
 
-    private int QueriesOfChunk => (int)Math.Clamp(MostScores / Math.Max(KeyCount, 1), 1, Math.Max(Queries, 1));
+    /// <summary>As many whole images as fit, else heads of one image, else queries of one head.</summary>
+    private AttentionChunk LargestChunk
+    {
+        get
+        {
+            long head = Math.Max((long)Queries * KeyCount, 1);
+            int queries = EvenPart(Queries, MostScores / Math.Max(KeyCount, 1)), heads = EvenPart(Heads, MostScores / head);
+            int images = EvenPart(Images, MostScores / (head * Heads));
+            return new AttentionChunk(0, heads < Heads ? 1 : images, 0, queries < Queries ? 1 : heads, 0, queries);
+        }
+    }
 
     /// <summary>Memory for the scores of any chunk.</summary>
     internal Tensor NewChunk()
     {
-        AttentionChunk largest = Chunks().FirstOrDefault();
+        AttentionChunk largest = LargestChunk;
         return Tensor.Empty([largest.Images * largest.Heads * largest.Queries, KeyCount], device: device);
     }
 
@@ -148,6 +150,13 @@ internal sealed class AttentionPlan
         blocked, blockedSteps.Image, blockedSteps.Head, padded, bias, BiasImage, BiasHead,
         chunk.Images, chunk.Heads, chunk.Queries, KeyCount, chunk.Image, chunk.Head, chunk.Query, Heads, Queries,
     ];
+
+    /// <summary>The size of equal parts of <paramref name="count"/>, at most <paramref name="most"/> and at least one.</summary>
+    private static int EvenPart(int count, long most)
+    {
+        long parts = (count + Math.Max(most, 1) - 1) / Math.Max(most, 1);
+        return (int)Math.Max((count + parts - 1) / Math.Max(parts, 1), 1);
+    }
 
     private HeadMatrices Slices(Tensor x, int rowsOfImage, AttentionChunk chunk, int row, int rows)
     {

@@ -55,15 +55,14 @@ internal sealed record ChannelNorm(int Images, long Rows, int Channels, int Grou
         Tensor dy, Tensor? y, Tensor x, Tensor mean, Tensor rstd, Tensor weight, bool hasResidual = false, bool isFrozen = false)
     {
         Tensor sums = weight.New(Images, Runs, Channels), products = sums.Like();
-        Tensor? kept = hasResidual && y is not null ? dy.Like() : null;
-        x.Device.Launch(BackwardSums, OfRuns, sums, products, kept, dy, y, x, mean, rstd, Images, Rows, Channels, Runs);
-        (dy, y) = kept is null ? (dy, y) : (kept, null);
+        Tensor g = y is null ? dy : dy.Like();
+        x.Device.Launch(BackwardSums, OfRuns, sums, products, g, dy, y, x, mean, rstd, Images, Rows, Channels, Runs);
 
         Tensor dbias = weight.New(Images, Channels), dweight = dbias.Like(), meanG = dbias.Like(), meanGx = dbias.Like();
         x.Device.Launch(BackwardGroups, OfGroups, dbias, dweight, meanG, meanGx, sums, products, weight, Images, Rows, Channels, Groups, Runs);
-        Tensor dx = x.Like();
+        Tensor dx = y is null || hasResidual ? x.Like() : g; // in place where g is ours alone
         x.Device.Launch(
-            BackwardInput, OfRows, dx, dy, y, x, mean, rstd, weight, isFrozen ? null : meanG, isFrozen ? null : meanGx, Images, Rows, Channels);
-        return (dx, dweight.Sum(0), dbias.Sum(0), hasResidual ? dy : null);
+            BackwardInput, OfRows, dx, g, x, mean, rstd, weight, isFrozen ? null : meanG, isFrozen ? null : meanGx, Images, Rows, Channels);
+        return (dx, dweight.Sum(0), dbias.Sum(0), hasResidual ? g : null);
     }
 }

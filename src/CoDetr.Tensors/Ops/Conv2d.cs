@@ -55,7 +55,11 @@ public static class Conv2dOp
                 Check.That(vector is null || vector.Shape == [outputs], $"scale and bias must be [out channels] = [{outputs}], got {vector?.Shape}.");
             }
 
-            Epilogue.CheckActivation(c.Activation, GradNode.Records(x, weight, c.Bias, c.Residual), nameof(Conv2d));
+            if (c.Activation > Activation.Relu && GradNode.Records(x, weight, c.Bias, c.Residual))
+            {
+                return Epilogue.Activate(x.Conv2d(weight, c with { Activation = Activation.None }), c.Activation);
+            }
+
             Check.That(c.Scale is not { RequiresGrad: true }, "the scale is a constant; BatchNorm learns one.");
             Check.That(c.Residual is null || c.Residual.Shape == y.Shape, $"the residual must be {y.Shape}, got {c.Residual?.Shape}.");
 

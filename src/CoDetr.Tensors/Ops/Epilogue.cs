@@ -7,9 +7,8 @@ internal static class Epilogue
     private static readonly Kernel Scale = new("epilogue.cu", "epilogue_scale_rows");
     private static readonly Kernel Fill = new("epilogue.cu", "epilogue_fill_rows");
 
-    /// <summary>Requires an activation whose gradient is known from its output alone, where gradients flow.</summary>
-    internal static void CheckActivation(Activation activation, bool isRecorded, string op) => Check.That(
-        activation <= Activation.Relu || !isRecorded, $"where gradients flow, {activation} is an op of its own: its gradient needs its input.", op);
+    /// <summary>An activation whose gradient needs its input, as an op of its own.</summary>
+    internal static Tensor Activate(Tensor z, Activation activation) => activation == Activation.Gelu ? z.Gelu() : z.Silu();
 
     /// <summary>
     /// The gradient before the activation, and that of the bias, in one pass over memory; no pass at all where neither changes anything.

@@ -27,7 +27,11 @@ public static class LinearOp
                 Check.Shape(residual, shape);
             }
 
-            Epilogue.CheckActivation(activation, GradNode.Records(x, weight, bias, residual), nameof(Linear));
+            if (activation > Activation.Relu && GradNode.Records(x, weight, bias, residual))
+            {
+                return Epilogue.Activate(x.Linear(weight, bias, Activation.None, residual), activation);
+            }
+
             Tensor y = Tensor.Empty(shape, x.DType, x.Device);
             x.Device.Gemm(Product.Of(Product.Rows(x), false, weight, true, Product.Rows(y)) with
             {

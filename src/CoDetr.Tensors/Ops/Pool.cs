@@ -28,7 +28,7 @@ public static class PoolOp
 
             Tensor y = x.New(batch, outHeight, outWidth, channels), taps = Tensor.Empty(y.Shape, DType.U8, x.Device);
             x.Device.Launch(
-                Forward, Work.Teams((long)batch * outHeight * outWidth, channels, cost: (long)channels * kernel.Height * kernel.Width), y, taps, x,
+                Forward, Work.Teams((long)batch * outHeight * outWidth, channels, 8 * channels, (long)channels * kernel.Height * kernel.Width), y, taps, x,
                 batch, height, width, channels, outHeight, outWidth, kernel.Height, kernel.Width, step.Height, step.Width, pad.Height, pad.Width);
             return GradNode.Record(nameof(MaxPool2d), y, [x], dy =>
             {

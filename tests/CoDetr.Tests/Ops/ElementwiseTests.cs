@@ -74,7 +74,7 @@ public sealed class ElementwiseTests
     private static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
 
     /// <summary>The normal distribution function, by the series of the error function around zero.</summary>
-    private static double Normal(double x)
+    internal static double Normal(double x)
     {
         double term = x, sum = x;
         for (int n = 1; Math.Abs(term) > 1e-18; n++)

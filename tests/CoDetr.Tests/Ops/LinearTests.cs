@@ -7,7 +7,8 @@ public sealed class LinearTests
     public static TheoryData<OpCase> Cases =>
     [
         Case([5, 7], 3, Activation.None, false), Case([2, 9, 8], 17, Activation.Relu, false), Case([6, 4], 16, Activation.Relu, true),
-        Case([3, 2, 5], 1, Activation.None, true), Case([0, 4], 2, Activation.Relu, false), Case([700, 3], 4, Activation.Relu, false),
+        Case([3, 2, 5], 1, Activation.None, true), Case([4, 6], 5, Activation.Gelu, false), Case([3, 4], 5, Activation.Silu, true),
+        Case([0, 4], 2, Activation.Relu, false), Case([700, 3], 4, Activation.Relu, false),
     ];
 
     [Theory, MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
@@ -49,7 +50,13 @@ public sealed class LinearTests
                 sum += x[(row * inputs) + c] * weight[(o * inputs) + c];
             }
 
-            y[i] = activation == Activation.Relu ? Math.Max(sum, 0) : sum;
+            y[i] = activation switch
+            {
+                Activation.Relu => Math.Max(sum, 0),
+                Activation.Gelu => sum * ElementwiseTests.Normal(sum),
+                Activation.Silu => sum / (1 + Math.Exp(-sum)),
+                _ => sum,
+            };
         }
 
         return y;
