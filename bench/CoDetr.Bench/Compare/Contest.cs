@@ -12,8 +12,8 @@ internal static class Contest
     /// <summary>Runs the comparison and writes the table. Returns 1 if something has no result or results differ.</summary>
     internal static int Run(string[] args)
     {
-        int rounds = 7;
-        double seconds = 0.3;
+        int rounds = 5;
+        double seconds = 0.2;
         List<string> names = [];
         for (int i = 0; i < args.Length; i++)
         {
@@ -39,22 +39,27 @@ internal static class Contest
         }
 
         List<Row> rows = [];
+        Child? copy = null;
         foreach (KernelBench bench in benches)
         {
-            rows.Add(Compare(bench, rounds, seconds));
+            copy ??= bench.Bytes > 0 ? Child.StartReady(bench, Side.Copy) : null; // one for all: it is the same work every time
+            rows.Add(Compare(bench, copy, rounds, seconds));
             Console.WriteLine(rows[^1].Line);
         }
+
+        copy?.Dispose();
 
         Table.Write(rows, rounds, complete: names.Count == 0);
         return rows.TrueForAll(row => row.Problem is null) ? 0 : 1;
     }
 
-    private static Row Compare(KernelBench bench, int rounds, double seconds)
+    private static Row Compare(KernelBench bench, Child? copy, int rounds, double seconds)
     {
         string[] sides = [.. Side.Of(bench)];
-        Child?[] children = [.. sides.Select(side => Child.Start(bench, side))];
+        Child[] children = [.. sides.Select(side => side == Side.Copy ? copy! : new Child(bench, side))];
         try
         {
+            bool[] ready = [.. children.Select(child => child == copy || child.IsReady())];
             Row row = new(bench) { Problem = Disagreement(sides, children) };
             List<double>[] measured = [.. sides.Select(_ => new List<double>())];
             for (int round = 0; round < rounds; round++)
@@ -62,7 +67,7 @@ internal static class Contest
                 for (int i = 0; i < sides.Length; i++)
                 {
                     Thread.Sleep(TimeSpan.FromSeconds(Pause));
-                    if (children[i]?.Measure(seconds) is double one)
+                    if (ready[i] && children[i].Measure(seconds) is double one)
                     {
                         measured[i].Add(one);
                     }
@@ -85,19 +90,19 @@ internal static class Contest
         }
         finally
         {
-            foreach (Child? child in children)
+            foreach (Child child in children.Where(child => child != copy))
             {
-                child?.Dispose();
+                child.Dispose();
             }
         }
     }
 
-    private static string? Disagreement(string[] sides, Child?[] children)
+    private static string? Disagreement(string[] sides, Child[] children)
     {
-        float[]? ours = children[0]?.Result;
+        float[]? ours = children[0].Result;
         for (int i = 1; i < sides.Length; i++)
         {
-            if (ours is not null && children[i]?.Result is float[] theirs && Side.Difference(ours, theirs) is double d and > Agreement)
+            if (ours is not null && children[i].Result is float[] theirs && Side.Difference(ours, theirs) is double d and > Agreement)
             {
                 return $"{sides[i]} computes something else (by {d:g2})";
             }

@@ -44,7 +44,6 @@ public abstract class KernelBench
     {
         random = new Random(1); // every side gets the same numbers
         T = Inputs();
-        Prepare();
     }
 
     /// <summary>One forward, not recorded.</summary>
@@ -83,11 +82,6 @@ public abstract class KernelBench
 
     /// <summary>What of a result must agree among the sides.</summary>
     internal virtual float[] Comparable(float[] result) => result;
-
-    /// <summary>For what a derived class makes once.</summary>
-    private protected virtual void Prepare()
-    {
-    }
 
     /// <summary>A differentiable input: uniform numbers in [-1, 1).</summary>
     private protected Tensor Uniform(params int[] sizes) => Uniform(1f, sizes);

@@ -43,7 +43,8 @@ public abstract class OpBench<TSize> : SizedBench<TSize>
     public void ForwardBackward()
     {
         using StepScope scope = StepScope.Begin();
-        Run(T).Backward(gradient);
+        Tensor y = Run(T);
+        y.Backward(gradient ??= Gradient([.. y.Shape]));
         foreach (Tensor tensor in T)
         {
             Backpropagation.TakeGrad(tensor);
@@ -52,16 +53,11 @@ public abstract class OpBench<TSize> : SizedBench<TSize>
         Device.Default.Synchronize();
     }
 
-    private protected override void Prepare()
+    private Tensor Gradient(int[] sizes)
     {
-        int[] sizes;
-        using (NoGrad.Begin())
-        using (StepScope.Begin())
-        {
-            sizes = [.. Run(T).Shape];
-        }
-
-        gradient = Uniform(sizes);
-        gradient.RequiresGrad = false;
+        using StepScope persistent = StepScope.Persistent();
+        Tensor tensor = Uniform(sizes);
+        tensor.RequiresGrad = false;
+        return tensor;
     }
 }
