@@ -73,6 +73,20 @@ public sealed class TrainVerbTests(TrainedRun trained) : IClassFixture<TrainedRu
     }
 
     [Fact]
+    public void ANaNNamesStepImagesAndOpAndKeepsTheBatch()
+    {
+        using TemporaryFolder folder = new();
+        CliRun run = CliRun.Of("train", "--data", trained.Data, "--model", "deformable-detr-tiny", "--batch", "4", "--lr", "1e30", "--out", folder["run"]);
+        run.FailsWith(1, "step 2 (images ", ".png", "not finite: first in forward of ", "--repeat");
+        string kept = folder["run/failed-step-2.safetensors"];
+        Assert.Contains(kept, run.Error, StringComparison.Ordinal);
+        CliRun repeated = CliRun.Of("train", "--repeat", kept);
+        Assert.Equal(ExitCode.Success, repeated.Code);
+        Assert.Contains("first in forward of ", repeated.Output, StringComparison.Ordinal);
+        CliRun.Of("train", "--repeat", trained.Weights).FailsWith(1, "holds no batch");
+    }
+
+    [Fact]
     public void AFullDiskIsOneLine()
     {
         if (!File.Exists("/dev/full"))

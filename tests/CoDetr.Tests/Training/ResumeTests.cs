@@ -61,6 +61,27 @@ public sealed partial class ResumeTests : IDisposable
         Same(whole, killed);
     }
 
+    [Theory]
+    [InlineData("INT", ExitCode.Interrupted)]
+    [InlineData("TERM", ExitCode.Terminated)]
+    public void ASignalSavesAndEndsWithItsOwnExitCode(string signal, int expected)
+    {
+        RunFolder run = new(folder["signalled"]);
+        using Process process = Start(["train", "--data", data, "--model", Recipe.Model, "--epochs", "50", "--batch", "2", "--out", run.Root]);
+        while (Lines(run) < 2 && !process.HasExited)
+        {
+            Thread.Sleep(5);
+        }
+
+        using Process kill = Process.Start("kill", ["-" + signal, $"{process.Id}"]);
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(expected, process.ExitCode);
+        Assert.Contains($"Go on with: codetr train --resume {run.Root}", output, StringComparison.Ordinal);
+        using Checkpoint saved = Checkpoint.Open(run.Checkpoint);
+        Assert.Equal(File.ReadLines(run.Log).Count(line => line.Contains("losses", StringComparison.Ordinal)), saved.Info.Progress.Step);
+    }
+
     public void Dispose() => folder.Dispose();
 
     [GeneratedRegex(",\"(seconds|data_seconds|peak_mib)\":[0-9.E+-]+")]
