@@ -36,6 +36,7 @@ public sealed class Evaluator
     public Evaluation Evaluate(DatasetPart part, int batchSize, int workers, Action<int>? progress = null, CancellationToken stop = default)
     {
         long begun = System.Diagnostics.Stopwatch.GetTimestamp();
+        batchSize = Math.Min(batchSize, Math.Max(part.File.Images.Count, 1));
         Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = batchSize, Workers = workers, Pipeline = pipeline });
         List<ScoredBox> found = [];
         int done = 0;

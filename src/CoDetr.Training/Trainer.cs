@@ -244,7 +244,7 @@ public sealed class Trainer : IDisposable
         using (average?.Swap())
         {
             LastEvaluation = new Evaluator(model, Recipe.Augmentation).Evaluate(
-                validation, settings.EvaluationBatch, settings.LoaderWorkers, done => events.Evaluating?.Invoke(done, validation.File.Images.Count), stop);
+                validation, settings.EvaluationBatch ?? Recipe.BatchSize, settings.LoaderWorkers, done => events.Evaluating?.Invoke(done, validation.File.Images.Count), stop);
         }
 
         double ap = LastEvaluation.Scores.Ap;

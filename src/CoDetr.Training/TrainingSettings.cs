@@ -20,8 +20,11 @@ public sealed record TrainingSettings
     /// <summary>Epochs between evaluations; the last epoch is always evaluated.</summary>
     public int EvaluateEvery { get; init; } = 1;
 
-    /// <summary>Pictures at once in evaluation. One is what the reference does: padding shows a little in the result.</summary>
-    public int EvaluationBatch { get; init; } = 1;
+    /// <summary>
+    /// Pictures at once in evaluation; as in training if null. The neck's group norms see the padding, so a model is at its best on pictures that are
+    /// padded as in training: on <c>digits-tiny</c> that is worth 4 AP.
+    /// </summary>
+    public int? EvaluationBatch { get; init; }
 
     /// <summary>Whether a run that is already there is replaced.</summary>
     public bool Overwrite { get; init; }

@@ -11,7 +11,7 @@ internal static class EvaluateVerb
     internal static Command Command(Terminal terminal)
     {
         Option<int> workers = Settings.Workers();
-        Option<int?> batch = Settings.Whole("--batch", "Pictures at once; 1 is what the reference does [default: 1]", 1);
+        Option<int?> batch = Settings.Whole("--batch", "Pictures at once; they are padded to the largest of them [default: as in training]", 1);
         Option<string> part = new("--part") { Description = "Which part of the data set", HelpName = "train|val|test", DefaultValueFactory = _ => "val" };
         part.AcceptOnlyFromAmong("train", "val", "test");
         Option<string?> results = new("--results") { Description = "Also write every detection as a COCO results file", HelpName = "FILE" };
@@ -23,7 +23,8 @@ internal static class EvaluateVerb
             DatasetPart data = DatasetFolder.Open(parsed.GetRequiredValue(Settings.Data), parsed.GetRequiredValue(part));
             ModelFile.RequireClasses(checkpoint, data.File);
             using DeformableDetr model = checkpoint.LoadModel();
-            Evaluation evaluation = new Evaluator(model, checkpoint.Info.Recipe.Augmentation).Evaluate(data, parsed.GetValue(batch) ?? 1, loaders);
+            Recipe recipe = checkpoint.Info.Recipe;
+            Evaluation evaluation = new Evaluator(model, recipe.Augmentation).Evaluate(data, parsed.GetValue(batch) ?? recipe.BatchSize, loaders);
             ScoreTable.Show(terminal, evaluation, data.File);
             if (parsed.GetValue(results) is string path)
             {
