@@ -14,9 +14,11 @@ public static class AttentionOp
         /// <param name="key"><c>f32[batch, keys, width]</c></param>
         /// <param name="value"><c>f32[batch, keys, width]</c></param>
         /// <param name="heads">How many slices of the width attend on their own.</param>
-        /// <param name="blocked"><c>u8[queries, keys]</c>, <c>[batch, queries, keys]</c> or <c>[batch · heads, queries, keys]</c>: 1 hides a key from a query; or null</param>
+        /// <param name="blocked">
+        /// <c>u8[queries, keys]</c>, <c>[batch, queries, keys]</c> or <c>[batch · heads, queries, keys]</c>: 1 hides a key from a query; or null</param>
         /// <param name="padded"><c>u8[batch, keys]</c>: 1 hides a key from all; or null</param>
-        /// <param name="bias"><c>f32[queries, keys]</c>, <c>[heads, queries, keys]</c> or <c>[batch · heads, queries, keys]</c>, added to the products; or null</param>
+        /// <param name="bias">
+        /// <c>f32[queries, keys]</c>, <c>[heads, queries, keys]</c> or <c>[batch · heads, queries, keys]</c>, added to the products; or null</param>
         /// <returns><c>f32[batch, queries, width]</c>; zeros for a query from which every key is hidden</returns>
         public static Tensor Attention(
             Tensor query, Tensor key, Tensor value, int heads, Tensor? blocked = null, Tensor? padded = null, Tensor? bias = null)

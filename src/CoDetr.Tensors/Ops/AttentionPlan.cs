@@ -107,7 +107,8 @@ internal sealed class AttentionPlan
 
     /// <summary><c>c (+)= alpha · op(a) op(b)</c> for each image and head: a batch of heads for each image, or of images for each head.</summary>
     internal void Multiply(
-        AttentionChunk chunk, HeadMatrices a, HeadMatrices b, HeadMatrices c, float alpha = 1, bool transposeA = false, bool transposeB = false, bool adds = false)
+        AttentionChunk chunk, HeadMatrices a, HeadMatrices b, HeadMatrices c, float alpha = 1,
+        bool transposeA = false, bool transposeB = false, bool adds = false)
     {
         bool overHeads = chunk.Heads >= chunk.Images;
         long Step(HeadMatrices x, bool heads) => heads ? x.HeadStep : x.ImageStep;

@@ -1,6 +1,8 @@
 namespace CoDetr.Tensors;
 
-/// <summary>How a convolution walks over its map, and what follows it in the same pass: <c>activation(scale · conv(x, weight) + bias + residual)</c>.</summary>
+/// <summary>
+/// How a convolution walks over its map, and what follows it in the same pass: <c>activation(scale · conv(x, weight) + bias + residual)</c>.
+/// </summary>
 public sealed record Convolution
 {
     /// <summary>Pixels from one window to the next.</summary>

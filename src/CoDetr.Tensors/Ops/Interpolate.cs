@@ -43,9 +43,10 @@ public static class InterpolateOp
             return GradNode.Record(nameof(Interpolate), y, [x], dy =>
             {
                 Tensor dx = x.Like();
+                long pixels = (long)batch * height * width, looks = y.Count / Math.Max(pixels, 1) * taps * taps;
                 x.Device.Launch(
-                    Backward, Work.Teams((long)batch * height * width, channels, cost: Math.Max(y.Count / Math.Max((long)batch * height * width, 1), 1) * taps * taps),
-                    dx, dy, batch, height, width, channels, size.Height, size.Width, scaleH, scaleW, taps, aligned);
+                    Backward, Work.Teams(pixels, channels, cost: Math.Max(looks, channels)), dx, dy,
+                    batch, height, width, channels, size.Height, size.Width, scaleH, scaleW, taps, aligned);
                 return [dx];
             });
         }

@@ -31,7 +31,9 @@ public static class MatMulOp
                     ? Product.Gradient(a, da => transposeA ? Product.Of(b, transposeB, dc, true, da) : Product.Of(Flat(dc), false, b, !transposeB, Flat(da)))
                     : null,
                 b.RequiresGrad
-                    ? Product.Gradient(b, db => transposeB ? Product.Of(Flat(dc), true, Flat(a), transposeA, db) : Product.Of(Flat(a), !transposeA, Flat(dc), false, db))
+                    ? Product.Gradient(b, db => transposeB
+                        ? Product.Of(Flat(dc), true, Flat(a), transposeA, db)
+                        : Product.Of(Flat(a), !transposeA, Flat(dc), false, db))
                     : null,
             ]);
         }

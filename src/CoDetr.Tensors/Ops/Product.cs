@@ -1,10 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace CoDetr.Tensors;
 
 /// <summary>Matrix products of whole tensors: what <see cref="GemmProblem"/> needs, read from their shapes.</summary>
 internal static class Product
 {
     /// <summary>The problem <c>c = op(a) op(b)</c> over the last two dimensions, as many times as the leading ones say.</summary>
-    internal static GemmProblem Of(Tensor a, bool transposeA, Tensor b, bool transposeB, Tensor c, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
+    internal static GemmProblem Of(Tensor a, bool transposeA, Tensor b, bool transposeB, Tensor c, [CallerMemberName] string op = "")
     {
         Check.Type(a, DType.F32, op: op);
         Check.Type(b, DType.F32, op: op);

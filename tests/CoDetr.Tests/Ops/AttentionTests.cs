@@ -17,7 +17,8 @@ public sealed class AttentionTests
     public void IsZeroWhereEveryKeyIsHidden()
     {
         using StepScope scope = StepScope.Begin();
-        Tensor q = Tensor.From<float>([1, 2, 3, 4], [1, 2, 2]), k = Tensor.From<float>([1, 0, 2, 1], [1, 2, 2]), v = Tensor.From<float>([5, 6, 7, 8], [1, 2, 2]);
+        Tensor q = Tensor.From<float>([1, 2, 3, 4], [1, 2, 2]), k = Tensor.From<float>([1, 0, 2, 1], [1, 2, 2]);
+        Tensor v = Tensor.From<float>([5, 6, 7, 8], [1, 2, 2]);
         q.RequiresGrad = k.RequiresGrad = v.RequiresGrad = true;
         Tensor y = Tensor.Attention(q, k, v, 1, blocked: Tensor.From<byte>([1, 1, 1, 0], [2, 2]));
         Assert.Equal([0, 0, 7, 8], y.ToArray());
@@ -32,8 +33,9 @@ public sealed class AttentionTests
     {
         using StepScope scope = StepScope.Begin();
         Random random = new(5);
-        Tensor Normal(int rows) => Tensor.From<float>([.. Enumerable.Range(0, batch * rows * heads).Select(_ => (float)random.NextDouble())], [batch, rows, heads]);
-        (Tensor q, Tensor k, Tensor v) = (Normal(queries), Normal(keys), Normal(keys));
+        Tensor Uniform(int rows) =>
+            Tensor.From<float>([.. Enumerable.Range(0, batch * rows * heads).Select(_ => (float)random.NextDouble())], [batch, rows, heads]);
+        (Tensor q, Tensor k, Tensor v) = (Uniform(queries), Uniform(keys), Uniform(keys));
         float[] weights = Tensor.AttentionWeights(q, k, heads).ToArray(), values = v.ToArray(), y = Tensor.Attention(q, k, v, heads).ToArray();
         for (int i = 0; i < y.Length; i += 97)
         {

@@ -44,7 +44,8 @@ public sealed class Conv2dTests
         { HasDouble = false };
     }
 
-    private static int Places(int size, int kernel, int stride, int padding, int dilation) => ((size + (2 * padding) - (dilation * (kernel - 1)) - 1) / stride) + 1;
+    private static int Places(int size, int kernel, int stride, int padding, int dilation) =>
+        ((size + (2 * padding) - (dilation * (kernel - 1)) - 1) / stride) + 1;
 
     private static double[] Reference(
         double[] x, int[] map, double[] weight, int[] kernel, Convolution c, Shape output, double[]? bias, double[]? scale, double[]? residual, bool relu)
@@ -58,10 +59,12 @@ public sealed class Conv2dTests
             for (int tap = 0; tap < kernel[1] * kernel[2] * perGroup; tap++)
             {
                 int k = tap % perGroup, q = tap / perGroup % kernel[2], p = tap / perGroup / kernel[2];
-                int h = (row * c.Stride.Height) - c.Padding.Height + (p * c.Dilation.Height), w = (column * c.Stride.Width) - c.Padding.Width + (q * c.Dilation.Width);
+                int h = (row * c.Stride.Height) - c.Padding.Height + (p * c.Dilation.Height);
+                int w = (column * c.Stride.Width) - c.Padding.Width + (q * c.Dilation.Width);
                 if (h >= 0 && h < map[1] && w >= 0 && w < map[2])
                 {
-                    sum += x[(((((n * map[1]) + h) * map[2]) + w) * map[3]) + (o / outputsPerGroup * perGroup) + k] * weight[(o * kernel[1] * kernel[2] * perGroup) + tap];
+                    int at = (((((n * map[1]) + h) * map[2]) + w) * map[3]) + (o / outputsPerGroup * perGroup) + k;
+                    sum += x[at] * weight[(o * kernel[1] * kernel[2] * perGroup) + tap];
                 }
             }
 

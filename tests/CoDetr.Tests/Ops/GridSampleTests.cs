@@ -6,8 +6,10 @@ public sealed class GridSampleTests
 {
     public static TheoryData<OpCase> Cases =>
     [
-        Case(Sampling.Bilinear, SamplePadding.Zeros, false), Case(Sampling.Bilinear, SamplePadding.Border, false), Case(Sampling.Bilinear, SamplePadding.Zeros, true),
-        Case(Sampling.Bilinear, SamplePadding.Border, true, channels: 40), Case(Sampling.Nearest, SamplePadding.Zeros, false), Case(Sampling.Nearest, SamplePadding.Border, true),
+        Case(Sampling.Bilinear, SamplePadding.Zeros, false), Case(Sampling.Bilinear, SamplePadding.Border, false),
+        Case(Sampling.Bilinear, SamplePadding.Zeros, true),
+        Case(Sampling.Bilinear, SamplePadding.Border, true, channels: 40),
+        Case(Sampling.Nearest, SamplePadding.Zeros, false), Case(Sampling.Nearest, SamplePadding.Border, true),
     ];
 
     [Theory, MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]

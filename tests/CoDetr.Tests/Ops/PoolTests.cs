@@ -5,7 +5,10 @@ namespace CoDetr.Tests.Ops;
 public sealed class PoolTests
 {
     public static TheoryData<OpCase> Cases =>
-        [Case([2, 5, 6, 3], 3, 2, 1), Case([1, 7, 4, 2], (2, 3), (1, 2), (1, 1)), Case([1, 4, 4, 17], 2, 2, 0), Case([0, 4, 4, 1], 2, 2, 0), Case([1, 5, 3, 1], 3, 1, 1)];
+    [
+        Case([2, 5, 6, 3], 3, 2, 1), Case([1, 7, 4, 2], (2, 3), (1, 2), (1, 1)), Case([1, 4, 4, 17], 2, 2, 0),
+        Case([0, 4, 4, 1], 2, 2, 0), Case([1, 5, 3, 1], 3, 1, 1),
+    ];
 
     [Theory, MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
     public void Agrees(OpCase op) => op.Verify();
@@ -29,7 +32,8 @@ public sealed class PoolTests
     private static double[] Reference(double[] x, int[] map, Spatial kernel, Spatial stride, Spatial padding)
     {
         List<double> y = [];
-        int outHeight = ((map[1] + (2 * padding.Height) - kernel.Height) / stride.Height) + 1, outWidth = ((map[2] + (2 * padding.Width) - kernel.Width) / stride.Width) + 1;
+        int outHeight = ((map[1] + (2 * padding.Height) - kernel.Height) / stride.Height) + 1;
+        int outWidth = ((map[2] + (2 * padding.Width) - kernel.Width) / stride.Width) + 1;
         for (int i = 0; i < map[0] * outHeight * outWidth * map[3]; i++)
         {
             int c = i % map[3], left = (i / map[3] % outWidth * stride.Width) - padding.Width;
