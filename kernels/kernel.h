@@ -63,6 +63,29 @@ FN Sums4 team_sum4(int n, F f) {
 #endif
 }
 
+#if !CODETR_GPU
+// A minimum or maximum of f(0) … f(n-1) in lanes laid out by hand: compilers make no vector of one that minds NaN.
+template <int lanes, class T, class F, class Op>
+FN T fold_in_lanes(int n, int& c, T none, F f, Op op) {
+    T lane[lanes];
+    for (int j = 0; j < lanes; ++j) lane[j] = none;
+    for (; c + lanes <= n; c += lanes) { _Pragma("omp simd") for (int j = 0; j < lanes; ++j) lane[j] = op(lane[j], f(c + j)); }
+    for (int width = lanes / 2; width; width /= 2) {
+        for (int j = 0; j < width; ++j) lane[j] = op(lane[j], lane[j + width]);
+    }
+    return lane[0];
+}
+template <class T, class F, class Op>
+FN T fold(int n, T none, F f, Op op) {
+    int c = 0;
+    T all = none;
+    if (n >= 16) all = fold_in_lanes<16>(n, c, none, f, op);
+    if (n - c >= 4) all = op(all, fold_in_lanes<4>(n, c, none, f, op));
+    for (; c < n; ++c) all = op(all, f(c));
+    return all;
+}
+#endif
+
 // The largest of f(0) … f(n-1), -infinity for none; every lane gets it.
 template <class F>
 FN acc team_max(int n, F f) {
@@ -71,11 +94,7 @@ FN acc team_max(int n, F f) {
     LANE_LOOP (c, n) v = v < f(c) ? f(c) : v;
     return team_combine(v, [](acc a, acc b) { return a < b ? b : a; });
 #else
-    _Pragma("omp simd reduction(max : v)") for (int c = 0; c < n; ++c) {
-        const acc x = f(c);
-        v = v < x ? x : v;
-    }
-    return v;
+    return fold(n, v, f, [](acc a, acc b) { return a < b ? b : a; });
 #endif
 }
 
@@ -104,15 +123,11 @@ FN MinIndex<T> team_min_index(int n, F f) {
     });
     return {v.value, v.index};
 #else
-    T v = (T)INFINITY;
-    _Pragma("omp simd reduction(min : v)") for (int c = 0; c < n; ++c) {
-        const T x = f(c);
-        v = x < v ? x : v;
-    }
+    const T v = fold(n, (T)INFINITY, f, [](T a, T b) { return b < a ? b : a; });
+    if (!(v < (T)INFINITY)) return {v, -1};
     int at = 0;
-    while (at < n && !(f(at) == v)) ++at;  // some compilers begin a minimum with the largest number, not with infinity
-    if (at == n) return {(T)INFINITY, -1};
-    return {v, v < (T)INFINITY ? at : -1};
+    while (!(f(at) == v)) ++at;
+    return {v, at};
 #endif
 }
 

@@ -27,17 +27,14 @@
 
 // y[r,c] = e^(x[r,c] - max) / sum over c; a row that is all -infinity is NaN, as in PyTorch.
 KERNEL(softmax_forward, real* RESTRICT y, const real* RESTRICT x, index_t rows, int length){
-#define SOFTMAX(n)                                                      \
-    TEAM_LOOP (r, rows) {                                               \
-        const real* RESTRICT xr = x + r * (n);                          \
-        real* RESTRICT yr = y + r * (n);                                \
-        const acc top = team_max(n, [&](int c) { return (acc)xr[c]; }); \
-        const acc scale = acc(1) / team_sum(n, [&](int c) {             \
-                              const acc e = m_exp((acc)xr[c] - top);    \
-                              yr[c] = (real)e;                          \
-                              return e;                                 \
-                          });                                           \
-        LANE_LOOP (c, n) yr[c] = (real)((acc)yr[c] * scale);            \
+#define SOFTMAX(n)                                                                 \
+    TEAM_LOOP (r, rows) {                                                          \
+        const real* RESTRICT xr = x + r * (n);                                     \
+        real* RESTRICT yr = y + r * (n);                                           \
+        const acc top = team_max(n, [&](int c) { return (acc)xr[c]; });            \
+        LANE_LOOP (c, n) yr[c] = (real)m_exp((acc)xr[c] - top);                    \
+        const acc scale = acc(1) / team_sum(n, [&](int c) { return (acc)yr[c]; }); \
+        LANE_LOOP (c, n) yr[c] = (real)((acc)yr[c] * scale);                       \
     }
     FOR_LENGTH(length, SOFTMAX)}
 

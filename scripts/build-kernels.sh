@@ -11,7 +11,7 @@ if [ -z "$compiler" ]; then
     compiler=$("$root/scripts/find-compiler.sh")
 fi
 
-flags="-std=c++17 -O3 -g1 -fopenmp-simd -fno-math-errno -ffp-contract=fast -fvisibility=hidden -fno-exceptions -fPIC -Wall -Wextra -Werror -Wno-unused-function -Wno-unknown-pragmas"
+flags="-std=c++17 -O3 -g1 -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=fast -fvisibility=hidden -fno-exceptions -fPIC -Wall -Wextra -Werror -Wno-unused-function -Wno-unknown-pragmas"
 case $compiler in *clang*) flags="$flags -Wno-pass-failed" ;; esac
 link=
 if [ "${CODETR_SANITIZE:-}" = 1 ]; then

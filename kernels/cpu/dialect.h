@@ -10,7 +10,7 @@
 
 typedef int64_t index_t;  // every index that is a product of sizes
 
-#define FN static inline
+#define FN static inline __attribute__((always_inline))
 #define METHOD inline
 #define UNROLL
 #define RESTRICT __restrict__
