@@ -18,6 +18,7 @@ public static class ClassLossOp
         QualityFocal,
         Varifocal,
         VarifocalEven,
+        BinaryOfLabels,
         Binary,
     }
 
@@ -66,7 +67,7 @@ public static class ClassLossOp
         {
             bool isLabel = targets.DType == DType.I32;
             return Run(
-                logits, nameof(BinaryCrossEntropy), Kind.Binary, reduction, isLabel ? null : targets, isLabel ? targets : null, null, weights, classWeights, 1, 1);
+                logits, nameof(BinaryCrossEntropy), isLabel ? Kind.BinaryOfLabels : Kind.Binary, reduction, isLabel ? null : targets, isLabel ? targets : null, null, weights, classWeights, 1, 2);
         }
 
         /// <summary>Cross entropy of the softmax over classes; a label from <c>classes</c> on is ignored too.</summary>
