@@ -6,6 +6,9 @@ internal static class Settings
     /// <summary>Tiny sizes, once: shows that every benchmark runs.</summary>
     internal static bool Smoke { get; set; }
 
+    /// <summary>Arrays larger than this count as lying in memory, smaller ones in a cache: their speed is no share of a large copy's.</summary>
+    internal const long CacheBytes = 32 << 20;
+
     /// <summary>Every bench of the program, once per size.</summary>
     internal static IEnumerable<KernelBench> Benches() => typeof(Settings).Assembly.GetTypes()
         .Where(type => type.IsSubclassOf(typeof(KernelBench)) && !type.IsAbstract)

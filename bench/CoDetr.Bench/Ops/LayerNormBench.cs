@@ -11,7 +11,7 @@ public class LayerNormBench : OpBench<Rows>
 
     internal override long Bytes => 2 * Size.Elements * sizeof(float);
 
-    internal override double TargetShare => Size.Elements * sizeof(float) > 32 << 20 ? 0.8 : 0; // smaller ones lie in the cache
+    internal override double TargetShare => Size.Elements * sizeof(float) > Settings.CacheBytes ? 0.8 : 0;
 
     internal override Peer Peer => Peer.OnnxWithWeights;
 
