@@ -33,16 +33,22 @@ FN double m_floor(double x) { return floor(x); }
 
 #define TEAM_SCRATCH(type, name, n) type* const name = scratch_.template take<type>(n)
 
-// Sum of f(0) … f(n-1); every lane gets it.
+// Sum of f(0) … f(n-1); every lane gets it. On the CPU in runs, so that rounding errors grow with their number and not with n.
 template <class F>
 FN acc team_sum(int n, F f) {
-    acc v = 0;
 #if CODETR_GPU
+    acc v = 0;
     LANE_LOOP (c, n) v += f(c);
     return team_combine(v, [](acc a, acc b) { return a + b; });
 #else
-    _Pragma("omp simd reduction(+ : v)") for (int c = 0; c < n; ++c) v += f(c);
-    return v;
+    acc sum = 0;
+    for (int begin = 0, end; begin < n; begin = end) {
+        end = n - begin <= 512 ? n : begin + 512;
+        acc v = 0;
+        _Pragma("omp simd reduction(+ : v)") for (int c = begin; c < end; ++c) v += f(c);
+        sum += v;
+    }
+    return sum;
 #endif
 }
 
