@@ -15,6 +15,7 @@ internal static class AllClaims
         .. NormClaims.List,
         .. SamplingClaims.List,
         .. DeformAttnClaims.List,
+        .. ElementwiseClaims.List,
         .. PositionClaims.List,
         .. LossClaims.List,
         .. OptimizerClaims.List,
