@@ -38,6 +38,16 @@ internal static class DataChecks
         }
     }
 
+    /// <summary>The description of a new run.</summary>
+    internal static CheckpointInfo Describe(DatasetPart part, string folder, Recipe recipe) => new()
+    {
+        Model = recipe.Model,
+        Config = ModelZoo.Config(recipe.Model, part.File.Categories.Count),
+        Classes = [.. part.File.Categories.Select(category => new ClassName(category.Id, category.Name))],
+        Recipe = recipe,
+        Data = new DataIdentity(Path.GetFullPath(folder), part.File.Images.Count, part.File.UsableCount),
+    };
+
     /// <summary>The description of a saved run, if its data are still what they were.</summary>
     internal static CheckpointInfo Same(CheckpointInfo info, DatasetPart part, string folder)
     {

@@ -88,7 +88,7 @@ public sealed class Trainer : IDisposable
             throw new RunException($"{settings.Out} already holds a run; go on with --resume {settings.Out}, or choose another folder with --out.");
         }
 
-        Trainer trainer = new(settings, events, part => Describe(part, settings, recipe), saved: null);
+        Trainer trainer = new(settings, events, part => DataChecks.Describe(part, settings.Data, recipe), saved: null);
         trainer.Save();
         return trainer;
     }
@@ -157,18 +157,9 @@ public sealed class Trainer : IDisposable
         get
         {
             long epochs = Progress.Step / StepsPerEpoch;
-            return Progress.Step % StepsPerEpoch == 0 && epochs > Progress.EvaluatedEpochs && (epochs % settings.EvaluateEvery == 0 || epochs == Recipe.Epochs);
+            return Progress.Step % StepsPerEpoch == 0 && epochs > Progress.EvaluatedEpochs && (epochs % Recipe.EvaluateEvery == 0 || epochs == Recipe.Epochs);
         }
     }
-
-    private static CheckpointInfo Describe(DatasetPart part, TrainingSettings settings, Recipe recipe) => new()
-    {
-        Model = recipe.Model,
-        Config = ModelZoo.Config(recipe.Model, part.File.Categories.Count),
-        Classes = [.. part.File.Categories.Select(category => new ClassName(category.Id, category.Name))],
-        Recipe = recipe,
-        Data = new DataIdentity(Path.GetFullPath(settings.Data), part.File.Images.Count, part.File.UsableCount),
-    };
 
     private void TrainEpoch(CancellationToken stop)
     {

@@ -17,9 +17,6 @@ public sealed record TrainingSettings
     /// <summary>Updates between saves; 0 saves after epochs and every few minutes only.</summary>
     public int SaveEvery { get; init; }
 
-    /// <summary>Epochs between evaluations; the last epoch is always evaluated.</summary>
-    public int EvaluateEvery { get; init; } = 1;
-
     /// <summary>
     /// Pictures at once in evaluation; as in training if null. The neck's group norms see the padding, so a model is at its best on pictures that are
     /// padded as in training: on <c>digits-tiny</c> that is worth 4 AP.

@@ -22,7 +22,6 @@ internal static class DemoVerb
                 Data = parsed.GetValue(data) ?? FindData(),
                 Out = parsed.GetRequiredValue(folder),
                 LoaderWorkers = Settings.UseWorkers(parsed.GetValue(workers)),
-                EvaluateEvery = 5,
                 Overwrite = true,
             };
             Recipe recipe = RecipeBook.Demo.WithEpochs(parsed.GetValue(epochs));

@@ -14,6 +14,7 @@ internal sealed class RecipeOptions
     private readonly Option<double?> decay = Settings.Positive("--weight-decay", "Weight decay");
     private readonly Option<double?> clip = Settings.Positive("--clip", "Largest norm of the gradients");
     private readonly Option<int?> warmup = Settings.Whole("--warmup", "Steps over which the learning rate grows", 0);
+    private readonly Option<int?> evaluateEvery = Settings.Whole("--evaluate-every", "Epochs between evaluations, of which the best is kept [default: 1]", 1);
     private readonly Option<long?> seed = new("--seed") { Description = "Everything random follows from it [default: 0]", HelpName = "N" };
     private readonly Option<bool> ema = new("--ema") { Description = "Keep averaged weights; evaluate and save those" };
     private readonly Option<bool> recompute = new("--recompute") { Description = "Compute activations again in backward: less memory, more time" };
@@ -34,7 +35,7 @@ internal sealed class RecipeOptions
 
     internal Option<string> Model { get; } = Settings.Model(RecipeBook.Photographs.Model);
 
-    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, seed, ema, recompute, optimizer, augment, shortEdge];
+    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, optimizer, augment, shortEdge];
 
     internal void AddTo(Command command)
     {
@@ -62,6 +63,7 @@ internal sealed class RecipeOptions
             Schedule = schedule with { Rate = parsed.GetValue(rate) ?? schedule.Rate, WarmupSteps = parsed.GetValue(warmup) ?? schedule.WarmupSteps },
             WeightDecay = parsed.GetValue(decay) ?? recipe.WeightDecay,
             ClipNorm = parsed.GetValue(clip) ?? recipe.ClipNorm,
+            EvaluateEvery = parsed.GetValue(evaluateEvery) ?? recipe.EvaluateEvery,
             Seed = parsed.GetValue(seed) ?? recipe.Seed,
             MovingAverage = parsed.GetValue(ema),
             Recompute = parsed.GetValue(recompute),

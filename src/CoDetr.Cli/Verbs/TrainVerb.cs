@@ -14,9 +14,8 @@ internal static class TrainVerb
         Option<string?> repeat = new("--repeat") { Description = "Repeat a step that ended in NaN, from the file that it left, and name the first op", HelpName = "FILE" };
         Option<int> workers = Settings.Workers();
         Option<int?> saveEvery = Settings.Whole("--save-every", "Steps between saves [default: after each epoch and every few minutes]", 1);
-        Option<int?> evaluateEvery = Settings.Whole("--evaluate-every", "Epochs between evaluations [default: 1]", 1);
         RecipeOptions recipe = new();
-        Command command = new("train", "Train a detector on a data set in COCO format") { data, folder, resume, repeat, workers, saveEvery, evaluateEvery };
+        Command command = new("train", "Train a detector on a data set in COCO format") { data, folder, resume, repeat, workers, saveEvery };
         recipe.AddTo(command);
         command.Validators.Add(result =>
         {
@@ -46,7 +45,6 @@ internal static class TrainVerb
                 Out = run ?? parsed.GetValue(folder) ?? Path.Combine("runs", parsed.GetRequiredValue(recipe.Model)),
                 LoaderWorkers = loaders,
                 SaveEvery = parsed.GetValue(saveEvery) ?? 0,
-                EvaluateEvery = parsed.GetValue(evaluateEvery) ?? 1,
             };
             return TrainingSession.Run(terminal, settings, events => run is null
                 ? Trainer.Start(settings, recipe.Read(parsed), events)

@@ -46,6 +46,9 @@ public sealed record Recipe
     /// <summary>Whether activations are computed again in backward instead of kept.</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>Epochs between evaluations; the last epoch is always evaluated. The best of them is kept.</summary>
+    public int EvaluateEvery { get; init; } = 1;
+
     /// <summary>What happens to the pictures.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.None;
 

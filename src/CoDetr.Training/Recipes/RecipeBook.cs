@@ -26,6 +26,7 @@ public static class RecipeBook
         Schedule = DigitsTiny.Schedule with { Milestones = [33] },
         Augmentation = Augmentation.Jittered(144),
         MovingAverage = true,
+        EvaluateEvery = 5,
     };
 
     /// <summary>
