@@ -6,9 +6,9 @@ using CoDetr.Training;
 
 namespace CoDetr.Tests.Training;
 
-/// <summary>What a whole training step of the smallest detector takes and leaves.</summary>
+/// <summary>What a whole training step of the smallest detector takes and leaves, and that its bits do not depend on the workers.</summary>
 [Collection(Alone.Name)]
-public sealed class ModelMemoryTests : IDisposable
+public sealed class ModelStepTests : IDisposable
 {
     private const int Steps = 8;
     private const long ManagedBytesAStep = 1_500_000; // closures, shapes and handles of a few hundred ops; no pixels
@@ -17,7 +17,7 @@ public sealed class ModelMemoryTests : IDisposable
     private readonly Device before = Device.Default;
     private readonly CpuDevice device = new(2);
 
-    public ModelMemoryTests() => Device.Default = device;
+    public ModelStepTests() => Device.Default = device;
 
     [Fact]
     public void NothingIsLeftThePeakIsFlatAndManagedAllocationSmall()
@@ -33,6 +33,21 @@ public sealed class ModelMemoryTests : IDisposable
     public void RecomputationNeedsLess() =>
         Assert.True(Run(recompute: true).Peaks[^1] < Run(recompute: false).Peaks[^1] * 0.97, "recomputing encoder layers frees their activations");
 
+    [Fact]
+    public void AStepHasTheSameBitsForAnyNumberOfWorkers()
+    {
+        float[]? weights = null;
+        foreach (int workers in new[] { 1, 2, 3 })
+        {
+            using CpuDevice own = new(workers) { SpreadFrom = 0, Poison = true };
+            Device.Default = own;
+            float[] found = [];
+            Run(recompute: false, steps: 2, flat => found = flat.Values.ToArray());
+            weights ??= found;
+            Assert.Equal(weights, found);
+        }
+    }
+
     public void Dispose()
     {
         Device.Default = before;
@@ -40,7 +55,7 @@ public sealed class ModelMemoryTests : IDisposable
         folder.Dispose();
     }
 
-    private (long[] Live, long[] Peaks, long[] Managed) Run(bool recompute)
+    private (long[] Live, long[] Peaks, long[] Managed) Run(bool recompute, int steps = Steps, Action<FlatParameters>? look = null)
     {
         DatasetPart part = DatasetFolder.OpenTrain(DrawnData.Write(folder.Path));
         Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = 4, Training = true });
@@ -50,8 +65,8 @@ public sealed class ModelMemoryTests : IDisposable
         using AdamW optimizer = new(flat, [], 1e-4, 0.1);
         TrainingStep step = new(model.Losses, flat, optimizer);
         using Batch batch = loader.Load(0, 0);
-        (long[] live, long[] peaks, long[] managed) = (new long[Steps], new long[Steps], new long[Steps]);
-        for (int i = 0; i < Steps; i++)
+        (long[] live, long[] peaks, long[] managed) = (new long[steps], new long[steps], new long[steps]);
+        for (int i = 0; i < steps; i++)
         {
             device.ResetPeak();
             long allocated = GC.GetAllocatedBytesForCurrentThread();
@@ -60,6 +75,7 @@ public sealed class ModelMemoryTests : IDisposable
             (live[i], peaks[i]) = (device.LiveCount, device.PeakBytes);
         }
 
+        look?.Invoke(flat);
         return (live, peaks, managed);
     }
 }
