@@ -23,7 +23,6 @@ KERNEL(box_loss_l1_backward, acc* dx, const acc* upstream, const acc* x, const a
 
 enum { IOU_LOG, IOU_LINEAR, IOU_SQUARE, GIOU, DIOU, CIOU };
 
-
 struct BoxTerm {
     acc value;
     Box slope;
