@@ -86,7 +86,7 @@ FN void call_kernel(void (*kernel)(A...), void** args) {
 
 // Branch-free, so that a lane loop over them stays a vector loop (libm's are calls). Relative error below 2e-7.
 FN float m_exp(float x) {
-    const float clamped = x < -87.3f ? -87.3f : x > 88.7f ? 88.7f : x;
+    const float clamped = x > -87.3f ? (x < 88.7f ? x : 88.7f) : -87.3f;  // NaN becomes a number here
     const float k = __builtin_rintf(clamped * 1.44269504f);
     const float r = clamped - k * 0.693359375f - k * -2.12194440e-4f;
     float p = 1.9875691500e-4f;
@@ -104,10 +104,10 @@ FN float m_exp(float x) {
     return x < -87.3f ? 0.0f : x > 88.7f ? INFINITY : x != x ? x : p * fa * fb;
 }
 FN float m_log(float x) {
-    int32_t bits;
+    uint32_t bits;
     const float normal = x < 1.17549435e-38f ? x * 8388608.0f : x;  // subnormal numbers
     memcpy(&bits, &normal, 4);
-    const int32_t shifted = bits - 0x3f3504f3;  // mantissa in [sqrt(1/2), sqrt(2))
+    const int32_t shifted = (int32_t)(bits - 0x3f3504f3u);  // mantissa in [sqrt(1/2), sqrt(2))
     const float e = (float)(shifted >> 23) - (x < 1.17549435e-38f ? 23.0f : 0.0f);
     const int32_t mantissa = (shifted & 0x7fffff) + 0x3f3504f3;
     float m;
