@@ -45,7 +45,7 @@ public sealed class DeformableDetrTests
     [Fact]
     public void NamesAndShapesAreThoseOfTheOfficialCheckpoint()
     {
-        string path = Path.Combine(Repository.Root, "tests", "golden", "param_names", "co_deformable_detr_r50_1x_coco.json");
+        string path = Path.Combine(Repository.Root, "tests", "data", "param_names", "co_deformable_detr_r50_1x_coco.json");
         using JsonDocument official = JsonDocument.Parse(File.ReadAllText(path));
         List<(string Name, int[] Shape)> expected = [.. Entries(official.RootElement).Where(entry => IsOurs(entry.Name))];
         using DeformableDetr model = new(ModelZoo.Config("deformable-detr-r50", 80));

@@ -100,11 +100,10 @@ public sealed partial class ResumeTests : IDisposable
 
     private static Process Start(string[] args)
     {
-        ProcessStartInfo start = new(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet")
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        // A shell's background jobs ignore SIGINT, and their children inherit that: the program under test must not.
+        ProcessStartInfo start = new("env") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add("--default-signal=INT");
+        start.ArgumentList.Add(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet");
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "codetr.dll"));
         foreach (string arg in args)
         {
