@@ -4,6 +4,7 @@ using CoDetr.Tensors;
 
 namespace CoDetr.Tests.Detection;
 
+[Collection(Alone.Name)] // live bytes of the default device are counted
 public sealed class DeformableDetrTests
 {
     [Fact]
