@@ -101,7 +101,7 @@ run() { # STAGE [ARGS…]
     passed=$((passed + good)) failed=$((failed + bad))
     printf '%-6s %4d s   %d passed, %d failed%s\n' "$([ $status = 0 ] && echo ok || echo FAILED)" $((SECONDS - begin)) "$good" "$bad" \
         "$([ "$skipped" -gt 0 ] && echo ", $skipped skipped")"
-    while read -r line; do skips+=("$stage: $line"); done < <(grep -E 'SKIPPED|\[SKIP\]' "$log" | sed 's/^ *//')
+    while read -r line; do skips+=("$stage: $line"); done < <(awk '/SKIPPED:/ { print } /\[SKIP\]/ { name = $1; getline; print "SKIPPED:", name ":" $0 }' "$log" | tr -s ' ')
     if [ $status != 0 ]; then
         grep -nE '\[FAIL\]|^FAIL|error|failed:' "$log" | head -n 20
         tail -n 25 "$log"
