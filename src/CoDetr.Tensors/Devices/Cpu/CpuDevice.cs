@@ -5,6 +5,8 @@ namespace CoDetr.Tensors;
 /// <summary>The CPU: kernels from the host library, run by a pool of workers; products and convolutions from <c>kernels/cpu/</c>.</summary>
 public sealed unsafe class CpuDevice : Device, IDisposable
 {
+    private const int SharesOfWorker = 2; // so that a late worker leaves something to take
+    private const int ProductsOfOperation = 16; // a product of the register-tiled kernels costs this much less than a kernel's operation
     private static nint gemm;
     private static readonly nint[] Convolutions = new nint[3];
 
@@ -91,7 +93,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         {
             launches++;
             ReserveScratch(work.ScratchBytes);
-            pool.Run(new WorkerPool.Job(entry, (nint)pointers, true, scratch, scratchBytes, 1), spread ? (int)Math.Min(Workers, work.Items) : 1);
+            pool.Run(new WorkerPool.Job(entry, (nint)pointers, true, scratch, scratchBytes), spread ? (int)Math.Min(Workers * SharesOfWorker, work.Items) : 1);
         }
     }
 
@@ -159,7 +161,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         lock (order)
         {
             launches++;
-            pool.Run(new WorkerPool.Job(function, (nint)(&args), false, scratch, 0, 1), products >= SpreadFrom ? Workers : 1);
+            pool.Run(new WorkerPool.Job(function, (nint)(&args), false, scratch, 0), products >= SpreadFrom * ProductsOfOperation ? Workers : 1);
         }
     }
 

@@ -1,8 +1,9 @@
 namespace CoDetr.Tensors;
 
 /// <summary>
-/// A fixed set of threads that run one native function together, each on its own share. The caller is worker 0. Launches are short and many,
-/// so idle workers spin for a moment before they sleep.
+/// A fixed set of threads that run one native function together. Launches are short and many, so idle threads spin for a moment before they sleep, and a
+/// launch's shares are taken, not handed out: a thread that the system keeps waiting holds up nobody, for the caller takes what is left. Which thread
+/// runs a share never shows in the result.
 /// </summary>
 internal sealed unsafe class WorkerPool : IDisposable
 {
@@ -12,8 +13,8 @@ internal sealed unsafe class WorkerPool : IDisposable
     private readonly SemaphoreSlim[] wake;
     private readonly int[] asleep;
     private Job job;
-    private volatile int generation;
-    private int remaining;
+    private long ticket; // launch (32 bits), its shares (16), the next share to take (16)
+    private int pending;
     private volatile bool ended;
 
     internal WorkerPool(int workers)
@@ -34,10 +35,12 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     internal int Count { get; }
 
+    private static int LaunchOf(long ticket) => (int)(ticket >> 32);
+
     public void Dispose()
     {
         ended = true;
-        generation++;
+        Publish(shares: 0);
         foreach (SemaphoreSlim signal in wake)
         {
             signal.Release();
@@ -54,18 +57,18 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>Runs the job on <paramref name="workers"/> workers and waits for all.</summary>
-    internal void Run(in Job work, int workers)
+    /// <summary>Runs the job in so many shares and waits for all.</summary>
+    internal void Run(in Job work, int shares)
     {
-        if (workers <= 1 || threads.Length == 0)
+        if (shares <= 1 || threads.Length == 0)
         {
-            work.Run(0, 1);
+            work.Run(0, 1, thread: 0);
             return;
         }
 
-        job = work with { Workers = Math.Min(workers, Count) };
-        Volatile.Write(ref remaining, threads.Length);
-        Interlocked.Increment(ref generation);
+        job = work;
+        Volatile.Write(ref pending, shares);
+        Publish(shares);
         for (int i = 0; i < threads.Length; i++)
         {
             if (Interlocked.Exchange(ref asleep[i], 0) == 1)
@@ -74,11 +77,33 @@ internal sealed unsafe class WorkerPool : IDisposable
             }
         }
 
-        job.Run(0, job.Workers);
+        TakeShares(LaunchOf(ticket), thread: 0);
         SpinWait spin = default;
-        while (Volatile.Read(ref remaining) > 0)
+        while (Volatile.Read(ref pending) > 0)
         {
             spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    private void Publish(int shares) => Volatile.Write(ref ticket, ((long)(LaunchOf(ticket) + 1) << 32) | ((long)shares << 16));
+
+    /// <summary>Runs shares of a launch until none is left. The job is stable while a share of it is taken: its launch waits for that share.</summary>
+    private void TakeShares(int launch, int thread)
+    {
+        while (true)
+        {
+            long now = Volatile.Read(ref ticket);
+            (int shares, int next) = ((int)(now >> 16) & 0xFFFF, (int)now & 0xFFFF);
+            if (LaunchOf(now) != launch || next >= shares)
+            {
+                return;
+            }
+
+            if (Interlocked.CompareExchange(ref ticket, now + 1, now) == now)
+            {
+                job.Run(next, shares, thread);
+                Interlocked.Decrement(ref pending);
+            }
         }
     }
 
@@ -88,7 +113,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         while (true)
         {
             int spins = 0;
-            while (generation == seen)
+            while (LaunchOf(Volatile.Read(ref ticket)) == seen)
             {
                 if (++spins < SpinsBeforeSleep)
                 {
@@ -97,7 +122,7 @@ internal sealed unsafe class WorkerPool : IDisposable
                 }
 
                 Interlocked.Exchange(ref asleep[index], 1);
-                if (generation != seen && Interlocked.Exchange(ref asleep[index], 0) == 1)
+                if (LaunchOf(Volatile.Read(ref ticket)) != seen && Interlocked.Exchange(ref asleep[index], 0) == 1)
                 {
                     break;
                 }
@@ -105,34 +130,29 @@ internal sealed unsafe class WorkerPool : IDisposable
                 wake[index].Wait();
             }
 
-            seen = generation;
+            seen = LaunchOf(Volatile.Read(ref ticket));
             if (ended)
             {
                 return;
             }
 
-            if (index + 1 < job.Workers)
-            {
-                job.Run(index + 1, job.Workers);
-            }
-
-            Interlocked.Decrement(ref remaining);
+            TakeShares(seen, index + 1);
         }
     }
 
     /// <summary>A native function and its arguments: a kernel of the dialect, or a product with its own argument struct.</summary>
-    internal readonly record struct Job(nint Function, nint Args, bool IsKernel, nint[] Scratch, long ScratchBytes, int Workers)
+    internal readonly record struct Job(nint Function, nint Args, bool IsKernel, nint[] Scratch, long ScratchBytes)
     {
-        internal void Run(int worker, int workers)
+        internal void Run(int share, int shares, int thread)
         {
             if (IsKernel)
             {
-                HostLaunch launch = new(worker, workers, Scratch[worker], ScratchBytes);
+                HostLaunch launch = new(share, shares, Scratch[thread], ScratchBytes);
                 ((delegate* unmanaged<void**, HostLaunch*, void>)Function)((void**)Args, &launch);
             }
             else
             {
-                ((delegate* unmanaged<void*, int, int, void>)Function)((void*)Args, worker, workers);
+                ((delegate* unmanaged<void*, int, int, void>)Function)((void*)Args, share, shares);
             }
         }
     }
