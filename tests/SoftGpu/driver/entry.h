@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 
+#include "entry_points.h"
 #include "state.h"
 
 namespace softgpu {

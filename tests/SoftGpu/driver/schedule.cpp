@@ -18,7 +18,7 @@ struct Schedule {
     uint64_t operations = 0;
     std::map<uint64_t, OperationPointer> pending, ready;  // by number, so that the order depends on nothing but calls and seed
     std::mt19937_64 random{settings().seed};
-    uint64_t mood = 0;  // decides which lane goes first; changes now and then
+    uint64_t mood = random();  // decides which lane goes first; changes now and then
 };
 
 Schedule& schedule() {
@@ -81,7 +81,7 @@ uint64_t draw() { return schedule().random(); }
 
 void reseed() {
     schedule().random.seed(settings().seed);
-    schedule().mood = 0;
+    schedule().mood = draw();
 }
 
 OperationPointer enqueue(Context& context, uint64_t lane, Task task, const std::vector<OperationPointer>& needs) {
