@@ -29,7 +29,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         MakeCurrent();
         faults.Check(CudaDriver.CreateStream(out stream, CudaDriver.NonBlocking), "cuStreamCreate");
         memory = new CudaMemory(faults);
-        modules = new CudaModules(Card, faults);
+        modules = new CudaModules(Card, faults, new KernelLibrary(KernelCache.OfUser()));
         transfers = new CudaTransfers(faults, stream);
     }
 
