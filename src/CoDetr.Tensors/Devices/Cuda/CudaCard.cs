@@ -12,9 +12,6 @@ namespace CoDetr.Tensors;
 /// <param name="MemoryBytes">All of its memory.</param>
 internal sealed record CudaCard(int Index, int Handle, string Name, int Capability, int Multiprocessors, int SharedBytes, long MemoryBytes)
 {
-    /// <summary>The oldest generation that the kernels are compiled and tested for: Turing.</summary>
-    internal const int LeastCapability = 75;
-
     /// <summary>How many GPUs the driver shows. Throws if there is no driver or it does not start.</summary>
     internal static int Count()
     {

@@ -21,15 +21,23 @@ public sealed unsafe class CudaDevice : Device, IDisposable
     /// <summary>Opens a GPU.</summary>
     /// <param name="index">Its place among the driver's devices.</param>
     public CudaDevice(int index = 0)
+        : this(CudaCard.Open(index), compilesAhead: false)
     {
-        Card = CudaCard.Open(index);
-        Description = $"cuda:{index} ({Card.Name}, {Card.Capability / 10}.{Card.Capability % 10})";
+    }
+
+    /// <summary>Opens a GPU.</summary>
+    /// <param name="card">What the driver says of it.</param>
+    /// <param name="compilesAhead">Whether the first use of a storage type compiles all texts for it, on all cores; else each on its first use.</param>
+    internal CudaDevice(CudaCard card, bool compilesAhead)
+    {
+        Card = card;
+        Description = $"cuda:{card.Index} ({Card.Name}, {Card.Capability / 10}.{Card.Capability % 10})";
         faults = new CudaFaults(Description);
         faults.Check(CudaDriver.RetainContext(out context, Card.Handle), "cuDevicePrimaryCtxRetain");
         MakeCurrent();
         faults.Check(CudaDriver.CreateStream(out stream, CudaDriver.NonBlocking), "cuStreamCreate");
         memory = new CudaMemory(faults);
-        modules = new CudaModules(Card, faults, new KernelLibrary(KernelCache.OfUser()));
+        modules = new CudaModules(Card, faults, new KernelLibrary(KernelCache.OfUser()), compilesAhead);
         transfers = new CudaTransfers(faults, stream);
     }
 
