@@ -27,6 +27,12 @@ public abstract class Device
     /// <summary>Kernel, product and convolution launches so far.</summary>
     public abstract long Launches { get; }
 
+    /// <summary>Copies from the host so far.</summary>
+    public abstract long Uploads { get; }
+
+    /// <summary>How often the host has waited for the device so far: downloads and synchronisations.</summary>
+    public abstract long Waits { get; }
+
     /// <summary>Starts a new high-water mark at the present level.</summary>
     public abstract void ResetPeak();
 

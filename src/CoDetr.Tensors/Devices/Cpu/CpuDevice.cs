@@ -16,6 +16,8 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     private readonly Lock order = new(); // launches of several threads run one after another, like a stream's
     private long scratchBytes;
     private long launches;
+    private long uploads;
+    private long waits;
 
     /// <summary>Makes a device with its own workers and memory.</summary>
     /// <param name="workers">Threads that run kernels, the caller among them; all cores if not given.</param>
@@ -48,6 +50,12 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     /// <inheritdoc/>
     public override long Launches => launches;
 
+    /// <inheritdoc/>
+    public override long Uploads => uploads;
+
+    /// <inheritdoc/>
+    public override long Waits => waits;
+
     /// <summary>Below this many operations a launch stays on the calling thread: waking a worker costs more. Tests set 0.</summary>
     internal long SpreadFrom { get; set; } = 16384;
 
@@ -62,16 +70,14 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     public override void ResetPeak() => storages.ResetPeak();
 
     /// <inheritdoc/>
-    public override void Synchronize()
-    {
-    }
+    public override void Synchronize() => waits++;
 
     /// <inheritdoc/>
     public override void Launch(Kernel kernel, Work work, params ReadOnlySpan<KernelArg> args)
     {
         long* values = stackalloc long[args.Length];
         void** pointers = stackalloc void*[args.Length];
-        DType real = kernel.Bind(args, new Span<long>(values, args.Length));
+        DType real = kernel.Bind(this, args, new Span<long>(values, args.Length));
         if (work.Items == 0)
         {
             return;
@@ -121,9 +127,17 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Copy(nint from, nint to, long bytes) => NativeMemory.Copy((void*)from, (void*)to, (nuint)bytes);
 
-    internal override void Upload(ReadOnlySpan<byte> from, nint to) => from.CopyTo(new Span<byte>((void*)to, from.Length));
+    internal override void Upload(ReadOnlySpan<byte> from, nint to)
+    {
+        uploads++;
+        from.CopyTo(new Span<byte>((void*)to, from.Length));
+    }
 
-    internal override void Download(nint from, Span<byte> to) => new ReadOnlySpan<byte>((void*)from, to.Length).CopyTo(to);
+    internal override void Download(nint from, Span<byte> to)
+    {
+        waits++;
+        new ReadOnlySpan<byte>((void*)from, to.Length).CopyTo(to);
+    }
 
     internal override void Gemm(in GemmProblem problem)
     {
