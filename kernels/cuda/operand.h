@@ -124,12 +124,13 @@ FN void put_chunk(SharedTile<size>& tile, const Chunk& chunk, bool k_major, int 
 template <int size, int threads>
 struct Share {
     static constexpr int kCount = size * 4 / threads;
-    int line, chunk, between;
+    const bool k_major;
 
-    METHOD Share(bool k_major) {
-        const int chunks = k_major ? size / kChunk : 4;
-        line = (int)threadIdx.x / chunks, chunk = (int)threadIdx.x % chunks, between = threads / chunks;
-    }
+    METHOD Share(bool k_major) : k_major(k_major) {}
+    METHOD int chunks() const { return k_major ? size / kChunk : 4; }
+    METHOD int line() const { return (int)threadIdx.x / chunks(); }
+    METHOD int chunk() const { return (int)threadIdx.x % chunks(); }
+    METHOD int between() const { return threads / chunks(); }
 };
 
 // An operand that lies in memory as a matrix. `first` is the tile's first row of a (column of b) of `count`; k runs from k_begin to k_end.
@@ -137,25 +138,26 @@ template <int size, int threads>
 struct Matrix {
     static constexpr int kCount = Share<size, threads>::kCount;
     const Share<size, threads> share;
-    const bool k_major, single, whole;
+    const bool single, whole;
+    const index_t ld;
     const char* at;
-    index_t between, step;  // bytes
-    int line, line_end, along, along_end;
+    int lines, along;  // left from here on
 
     METHOD Matrix(const void* data, index_t ld, bool k_major, bool single, bool whole, int first, int count, int k_begin, int k_end)
-        : share(k_major), k_major(k_major), single(single), whole(whole) {
-        const int bytes = single ? 4 : sizeof(real);
-        line = (k_major ? k_begin : first) + share.line, line_end = k_major ? k_end : count;
-        along = (k_major ? first : k_begin) + share.chunk * kChunk, along_end = k_major ? count : k_end;
-        at = (const char*)data + (line * ld + along) * bytes;
-        between = share.between * ld * bytes, step = (k_major ? kDepth * ld : kDepth) * bytes;
+        : share(k_major), single(single), whole(whole), ld(ld) {
+        const int line = (k_major ? k_begin : first) + share.line(), from = (k_major ? first : k_begin) + share.chunk() * kChunk;
+        lines = (k_major ? k_end : count) - line, along = (k_major ? count : k_end) - from;
+        at = (const char*)data + (line * ld + from) * bytes();
     }
+    METHOD int bytes() const { return single ? 4 : sizeof(real); }
     METHOD void read(Chunk (&chunks)[kCount]) const {
-        UNROLL for (int j = 0; j < kCount; ++j)
-            read_chunk(chunks[j], at + j * between, line + j * share.between < line_end ? along_end - along : 0, whole, single);
+        UNROLL for (int j = 0; j < kCount; ++j) {
+            const int over = j * share.between();
+            read_chunk(chunks[j], at + over * ld * bytes(), over < lines ? along : 0, whole, single);
+        }
     }
     METHOD void advance() {
-        at += step;
-        (k_major ? line : along) += kDepth;
+        at += (share.k_major ? kDepth * ld : kDepth) * bytes();
+        (share.k_major ? lines : along) -= kDepth;
     }
 };

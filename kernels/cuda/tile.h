@@ -22,6 +22,9 @@ struct Tile {
     };
 };
 
+// Says before a kernel's definition how many threads its blocks have and how many blocks share a multiprocessor: what bounds its registers.
+#define BLOCKS(name, argument, threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks) name(argument)
+
 // Where a block works: its product of the batch, its part of k and its corner of c. Neighbouring blocks share rows of a.
 template <class Tile>
 struct Place {
@@ -38,7 +41,8 @@ struct Place {
 };
 
 struct Lane {
-    int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    const int lane, warp;
+    METHOD Lane() : lane(threadIdx.x & 31), warp(threadIdx.x >> 5) {}
 };
 
 // Lanes 8 to a row of 4 × 4 blocks: a lane's rows are 16 apart, its columns 32.
@@ -146,7 +150,7 @@ FN void stage(float4* to, const float* sums) {
     }
 }
 
-// From sums to c, or to the partial sums. The loops stay loops: the last steps are long.
+// From sums to c, or to the partial sums. The inner loop stays a loop: the last steps are long.
 template <class Tile>
 FN void finish_tile(const Product& p, const Place<Tile>& place, float4* room, const typename Tile::Sums& sums) {
     constexpr int kFours = 8 * Tile::kCols;
@@ -155,10 +159,9 @@ FN void finish_tile(const Product& p, const Place<Tile>& place, float4* room, co
     const int four = at.lane % kFours, col = place.col + at.warp % Tile::kWarpsN * 32 * Tile::kCols + 4 * four;
     int row = place.row + at.warp / Tile::kWarpsN * 16 * Tile::kRows;
     const Finish finish(p, place.product, col);
-    _Pragma("unroll 1") for (int i = 0; i < Tile::kRows; ++i, row += 16) {
+    UNROLL for (int i = 0; i < Tile::kRows; ++i, row += 16) {
         __syncwarp();
-        UNROLL for (int j = 0; j < Tile::kRows; ++j)
-            if (i == j) stage<Tile>(own, sums.v[j]);
+        stage<Tile>(own, sums.v[i]);
         __syncwarp();
         _Pragma("unroll 1") for (int r = at.lane / kFours; r < 16; r += 32 / kFours) {
             if (finish.count <= 0 || row + r >= p.m) continue;
@@ -169,33 +172,34 @@ FN void finish_tile(const Product& p, const Place<Tile>& place, float4* room, co
     }
 }
 
+template <int size, class Operand>
+FN void put_chunks(SharedTile<size>& tile, const Operand& operand, const Chunk (&chunks)[Operand::kCount]) {
+    const auto& share = operand.share;
+    UNROLL for (int j = 0; j < Operand::kCount; ++j)
+        put_chunk(tile, chunks[j], share.k_major, share.line() + j * share.between(), share.chunk(), operand.single);
+}
+
 template <class Tile, class A, class B>
 FN void multiply_tile(const Product& p, const Place<Tile>& place, typename Tile::Shared& shared, A& a, B& b) {
     typename Tile::Sums sums = {};
     Chunk chunks_a[A::kCount], chunks_b[B::kCount];
-    const auto read = [&] { a.read(chunks_a), b.read(chunks_b); };
-    const auto put = [&](int to) {
-        UNROLL for (int j = 0; j < A::kCount; ++j)
-            put_chunk(shared.buffer[to].a, chunks_a[j], a.k_major, a.share.line + j * a.share.between, a.share.chunk, a.single);
-        UNROLL for (int j = 0; j < B::kCount; ++j)
-            put_chunk(shared.buffer[to].b, chunks_b[j], b.k_major, b.share.line + j * b.share.between, b.share.chunk, b.single);
-    };
     const int steps = (place.k_end - place.k_begin + kDepth - 1) / kDepth;
-    if (steps > 0) {
-        read();
-        put(0);
-    }
-    __syncthreads();
-    for (int step = 0; step < steps; ++step) {
+    for (int step = -1; step < steps; ++step) {  // the first round only brings
         const bool more = step + 1 < steps;
         if (more) {
+            a.read(chunks_a), b.read(chunks_b);
             a.advance(), b.advance();
-            read();
         }
-        auto& now = shared.buffer[step & 1];
-        if constexpr (kTensor) multiply_tensor<Tile>(now.a, now.b, a.k_major, b.k_major, sums);
-        else multiply_plain<Tile>((const float*)now.a.at, (const float*)now.b.at, sums);
-        if (more) put(~step & 1);
+        if (step >= 0) {
+            auto& now = shared.buffer[step & 1];
+            if constexpr (kTensor) multiply_tensor<Tile>(now.a, now.b, a.share.k_major, b.share.k_major, sums);
+            else multiply_plain<Tile>((const float*)now.a.at, (const float*)now.b.at, sums);
+        }
+        if (more) {
+            auto& next = shared.buffer[~step & 1];
+            put_chunks(next.a, a, chunks_a);
+            put_chunks(next.b, b, chunks_b);
+        }
         __syncthreads();
     }
     finish_tile(p, place, shared.stage, sums);
