@@ -3,7 +3,7 @@ using System.Text;
 namespace CoDetr.Tensors;
 
 /// <summary>The kernel texts as one card runs them: compiled and loaded on first use, one module for each file, storage type and set of options.</summary>
-internal sealed unsafe class CudaModules(CudaCard card, CudaFaults faults, KernelLibrary library)
+internal sealed unsafe class CudaModules(CudaCard card, CudaFaults faults, KernelLibrary library, bool compilesAhead)
 {
     private const int InvalidImage = 200;
     private const int NoBinaryForCard = 209;
@@ -14,6 +14,7 @@ internal sealed unsafe class CudaModules(CudaCard card, CudaFaults faults, Kerne
     private readonly Dictionary<(Kernel Kernel, DType Real), CudaFunction> kernels = [];
     private readonly Dictionary<nint, CudaFunction> byHandle = [];
     private readonly Dictionary<string, nint> modules = [];
+    private readonly HashSet<DType> used = [];
     private readonly string architecture = KernelLibrary.ArchitectureOf(card.Capability);
 
     /// <summary>A kernel of the dialect.</summary>
@@ -33,6 +34,11 @@ internal sealed unsafe class CudaModules(CudaCard card, CudaFaults faults, Kerne
         string key = $"{file} {real} {string.Join(' ', options)}";
         if (!modules.TryGetValue(key, out nint module))
         {
+            if (compilesAhead && used.Add(real))
+            {
+                library.CompileAhead(architecture, real);
+            }
+
             modules[key] = module = Load(file, library.Get(file, architecture, real, options));
         }
 
