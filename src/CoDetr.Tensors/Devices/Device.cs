@@ -27,6 +27,15 @@ public abstract class Device
     /// <summary>Kernel, product and convolution launches so far.</summary>
     public abstract long Launches { get; }
 
+    /// <summary>Transfers of plain memory to the device so far.</summary>
+    public abstract long Uploads { get; }
+
+    /// <summary>Times that the host waited for the device so far: every download is one.</summary>
+    public abstract long Syncs { get; }
+
+    /// <summary>Whether activations can be stored as this type.</summary>
+    public virtual bool Stores(DType dtype) => dtype.IsFloat;
+
     /// <summary>Starts a new high-water mark at the present level.</summary>
     public abstract void ResetPeak();
 

@@ -46,6 +46,11 @@ internal struct GemmProblem
     internal Activation Activation;
     internal int Accumulate;
     internal float Alpha;
+
+    /// <summary>Element types of a, b and c (its residual too): the storage type of activations, or f32. Vectors are f32.</summary>
+    internal DType TypeA; internal DType TypeB; internal DType TypeC;
+
+    internal readonly bool IsF32 => TypeA == DType.F32 && TypeB == DType.F32 && TypeC == DType.F32;
 }
 
 /// <summary>Which of the three convolutions.</summary>
@@ -87,4 +92,9 @@ internal struct ConvolutionProblem
     internal nint Residual;
     internal Activation Activation;
     internal int Accumulate;
+
+    /// <summary>Element types of x, w and y (its residual too): the storage type of activations, or f32. Vectors are f32.</summary>
+    internal DType TypeX; internal DType TypeW; internal DType TypeY;
+
+    internal readonly bool IsF32 => TypeX == DType.F32 && TypeW == DType.F32 && TypeY == DType.F32;
 }

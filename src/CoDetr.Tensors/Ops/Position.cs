@@ -119,14 +119,15 @@ public static class PositionOp
         /// <param name="features">Channels of each coordinate; even.</param>
         /// <param name="yFirst">Whether y comes before x, as in DINO's decoder.</param>
         /// <param name="temperature">The longest period is nearly this times the shortest.</param>
-        /// <returns><c>f32[..., dims · features]</c></returns>
-        public Tensor SineEmbedding(int features, bool yFirst, float temperature = 10000)
+        /// <param name="output">The result's type; that of this tensor if null.</param>
+        /// <returns><c>real[..., dims · features]</c></returns>
+        public Tensor SineEmbedding(int features, bool yFirst, float temperature = 10000, DType? output = null)
         {
             int dims = x.Shape[^1];
             long rows = x.Count / Math.Max(dims, 1);
             Check.That(features % 2 == 0, $"features must be even, got {features}.");
             Tensor periods = PeriodsOf(features, temperature, x.DType, x.Device);
-            Tensor y = Tensor.Empty(x.Shape.With(x.Shape.Length - 1, dims * features), x.DType, x.Device);
+            Tensor y = Tensor.Empty(x.Shape.With(x.Shape.Length - 1, dims * features), output ?? x.DType, x.Device);
             Work work = Work.Teams(rows * dims, features / 2, cost: 16L * features);
             x.Device.Launch(EmbedForward, work, y, x, periods, rows, dims, features, yFirst ? 1 : 0);
             return GradNode.Record(nameof(SineEmbedding), y, [x], dy =>

@@ -16,6 +16,8 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     private readonly Lock order = new(); // launches of several threads run one after another, like a stream's
     private long scratchBytes;
     private long launches;
+    private long uploads;
+    private long syncs;
 
     /// <summary>Makes a device with its own workers and memory.</summary>
     /// <param name="workers">Threads that run kernels, the caller among them; all cores if not given.</param>
@@ -48,6 +50,12 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     /// <inheritdoc/>
     public override long Launches => launches;
 
+    /// <inheritdoc/>
+    public override long Uploads => uploads;
+
+    /// <inheritdoc/>
+    public override long Syncs => syncs;
+
     /// <summary>Below this many operations a launch stays on the calling thread: waking a worker costs more. Tests set 0.</summary>
     internal long SpreadFrom { get; set; } = 16384;
 
@@ -62,9 +70,10 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     public override void ResetPeak() => storages.ResetPeak();
 
     /// <inheritdoc/>
-    public override void Synchronize()
-    {
-    }
+    public override bool Stores(DType dtype) => dtype is DType.F32 or DType.F64;
+
+    /// <inheritdoc/>
+    public override void Synchronize() => syncs++;
 
     /// <inheritdoc/>
     public override void Launch(Kernel kernel, Work work, params ReadOnlySpan<KernelArg> args)
@@ -72,6 +81,11 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         long* values = stackalloc long[args.Length];
         void** pointers = stackalloc void*[args.Length];
         DType real = kernel.Bind(args, new Span<long>(values, args.Length));
+        if (!Stores(real))
+        {
+            throw new NotSupportedException($"{kernel.Name}: the CPU device stores f32 (and f64 in tests), not {real}.");
+        }
+
         if (work.Items == 0)
         {
             return;
@@ -121,12 +135,21 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Copy(nint from, nint to, long bytes) => NativeMemory.Copy((void*)from, (void*)to, (nuint)bytes);
 
-    internal override void Upload(ReadOnlySpan<byte> from, nint to) => from.CopyTo(new Span<byte>((void*)to, from.Length));
+    internal override void Upload(ReadOnlySpan<byte> from, nint to)
+    {
+        uploads++;
+        from.CopyTo(new Span<byte>((void*)to, from.Length));
+    }
 
-    internal override void Download(nint from, Span<byte> to) => new ReadOnlySpan<byte>((void*)from, to.Length).CopyTo(to);
+    internal override void Download(nint from, Span<byte> to)
+    {
+        syncs++;
+        new ReadOnlySpan<byte>((void*)from, to.Length).CopyTo(to);
+    }
 
     internal override void Gemm(in GemmProblem problem)
     {
+        RequireF32(problem.IsF32);
         if (gemm == 0)
         {
             gemm = HostKernels.Find("cpu_gemm", DType.F32);
@@ -137,6 +160,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem)
     {
+        RequireF32(problem.IsF32);
         ref nint function = ref Convolutions[(int)pass];
         if (function == 0)
         {
@@ -153,6 +177,14 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         long products = problem.Batch * problem.OutHeight * problem.OutWidth * problem.OutChannels * problem.KernelHeight * problem.KernelWidth
             * problem.Channels / problem.Groups;
         Run(function, problem, products);
+    }
+
+    private static void RequireF32(bool isF32)
+    {
+        if (!isF32)
+        {
+            throw new NotSupportedException("The CPU device multiplies f32 only.");
+        }
     }
 
     private void Run<T>(nint function, T args, long products)
