@@ -27,11 +27,11 @@ public abstract class Device
     /// <summary>Kernel, product and convolution launches so far.</summary>
     public abstract long Launches { get; }
 
-    /// <summary>Transfers of plain memory to the device so far.</summary>
+    /// <summary>Copies from the host so far.</summary>
     public abstract long Uploads { get; }
 
-    /// <summary>Times that the host waited for the device so far: every download is one.</summary>
-    public abstract long Syncs { get; }
+    /// <summary>How often the host has waited for the device so far: downloads and synchronisations.</summary>
+    public abstract long Waits { get; }
 
     /// <summary>Whether activations can be stored as this type.</summary>
     public virtual bool Stores(DType dtype) => dtype.IsFloat;

@@ -17,7 +17,7 @@ public sealed class Kernel(string file, string name)
     internal nint[] HostEntries { get; } = new nint[2];
 
     /// <summary>Checks the arguments against the parameters and writes their values, eight bytes each. Returns the storage type.</summary>
-    internal DType Bind(ReadOnlySpan<KernelArg> args, Span<long> values)
+    internal DType Bind(Device device, ReadOnlySpan<KernelArg> args, Span<long> values)
     {
         if (args.Length != Parameters.Length)
         {
@@ -28,6 +28,10 @@ public sealed class Kernel(string file, string name)
         for (int i = 0; i < args.Length; i++)
         {
             values[i] = Value(i, Parameters[i], args[i], real);
+            if (args[i].Tensor is Tensor tensor && tensor.Device != device)
+            {
+                throw new ShapeException($"{Name}: argument {i} '{Parameters[i].Name}' lies on {tensor.Device.Description}, but the launch is for {device.Description}.");
+            }
         }
 
         return real;

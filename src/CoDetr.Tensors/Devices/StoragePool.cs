@@ -34,7 +34,7 @@ internal sealed unsafe class StoragePool : IDisposable
             LiveBytes += bytes;
             LiveCount++;
             PeakBytes = Math.Max(PeakBytes, LiveBytes);
-            long size = BlockSize(bytes);
+            long size = BlockSize.Of(bytes + GuardBytes);
             if (!IsPooled)
             {
                 block = (nint)NativeMemory.Alloc((nuint)Math.Max(bytes, 1));
@@ -79,7 +79,7 @@ internal sealed unsafe class StoragePool : IDisposable
                 return;
             }
 
-            long size = BlockSize(bytes);
+            long size = BlockSize.Of(bytes + GuardBytes);
             if (!blocks.TryGetValue(size, out Stack<nint>? free))
             {
                 blocks[size] = free = new Stack<nint>();
@@ -103,14 +103,6 @@ internal sealed unsafe class StoragePool : IDisposable
 
             blocks.Clear();
         }
-    }
-
-    /// <summary>Eight sizes to each power of two: at most an eighth is wasted, and nearly equal sizes share blocks.</summary>
-    private static long BlockSize(long bytes)
-    {
-        long size = Math.Max(bytes + GuardBytes, 256);
-        long step = Math.Max((long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)size) / 16, Alignment);
-        return (size + step - 1) / step * step;
     }
 
     private nint Allocate(long size)

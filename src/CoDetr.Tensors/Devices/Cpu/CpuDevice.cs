@@ -17,7 +17,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     private long scratchBytes;
     private long launches;
     private long uploads;
-    private long syncs;
+    private long waits;
 
     /// <summary>Makes a device with its own workers and memory.</summary>
     /// <param name="workers">Threads that run kernels, the caller among them; all cores if not given.</param>
@@ -54,7 +54,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     public override long Uploads => uploads;
 
     /// <inheritdoc/>
-    public override long Syncs => syncs;
+    public override long Waits => waits;
 
     /// <summary>Below this many operations a launch stays on the calling thread: waking a worker costs more. Tests set 0.</summary>
     internal long SpreadFrom { get; set; } = 16384;
@@ -73,14 +73,14 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     public override bool Stores(DType dtype) => dtype is DType.F32 or DType.F64;
 
     /// <inheritdoc/>
-    public override void Synchronize() => syncs++;
+    public override void Synchronize() => waits++;
 
     /// <inheritdoc/>
     public override void Launch(Kernel kernel, Work work, params ReadOnlySpan<KernelArg> args)
     {
         long* values = stackalloc long[args.Length];
         void** pointers = stackalloc void*[args.Length];
-        DType real = kernel.Bind(args, new Span<long>(values, args.Length));
+        DType real = kernel.Bind(this, args, new Span<long>(values, args.Length));
         if (!Stores(real))
         {
             throw new NotSupportedException($"{kernel.Name}: the CPU device stores f32 (and f64 in tests), not {real}.");
@@ -143,7 +143,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Download(nint from, Span<byte> to)
     {
-        syncs++;
+        waits++;
         new ReadOnlySpan<byte>((void*)from, to.Length).CopyTo(to);
     }
 

@@ -21,9 +21,11 @@ internal static class KernelCompiler
     /// <param name="file">For example <c>layer_norm.cu</c>.</param>
     /// <param name="architecture">For example <c>sm_90</c>.</param>
     /// <param name="real">The storage type: F32, F64, F16 or BF16.</param>
-    internal static CompiledText Compile(string file, string architecture, DType real) => Compile(file, KernelText.Read(file), architecture, real);
+    /// <param name="extraOptions">For example <c>-DTILE=64</c>.</param>
+    internal static CompiledText Compile(string file, string architecture, DType real, params string[] extraOptions) =>
+        Compile(file, KernelText.Read(file), architecture, real, extraOptions);
 
-    internal static CompiledText Compile(string file, string text, string architecture, DType real)
+    internal static CompiledText Compile(string file, string text, string architecture, DType real, params string[] extraOptions)
     {
         string[] options =
         [
@@ -37,6 +39,7 @@ internal static class KernelCompiler
                 DType.BF16 => ["-DREAL=bf16"],
                 _ => throw new ArgumentOutOfRangeException(nameof(real), real, "Kernels store floating-point numbers."),
             },
+            .. extraOptions,
         ];
         (string[] names, string[] texts) = Headers.Value;
         Check(Nvrtc.CreateProgram(out nint program, text, file, names.Length, texts, names), file, "");

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace CoDetr.Tensors;
@@ -8,16 +7,14 @@ internal static unsafe partial class Nvrtc
 {
     private const string Library = "nvrtc";
 
-    private static readonly Lazy<NativeSearch> Found = new(() => NativeSearch.Find(
+    private static readonly Lazy<NativeSearch> Found;
+
+    static Nvrtc() => Found = NativeLibraries.Add(Library, () => NativeSearch.Find(
         "CODETR_NVRTC",
         OperatingSystem.IsWindows()
             ? ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll", "nvrtc64_112_0.dll"]
             : ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"],
         OperatingSystem.IsWindows() ? ["nvrtc-builtins64_*.dll"] : ["libnvrtc-builtins.so.*"]));
-
-    static Nvrtc() => NativeLibrary.SetDllImportResolver(
-        typeof(Nvrtc).Assembly,
-        (string name, Assembly _, DllImportSearchPath? _) => name == Library ? Found.Value.Handle : 0);
 
     /// <summary>Whether the library could be loaded.</summary>
     internal static bool IsAvailable => Found.Value.Handle != 0;

@@ -1,0 +1,248 @@
+namespace CoDetr.Tensors;
+
+/// <summary>One NVIDIA GPU: kernels compiled by NVRTC for the card at hand, launched through the driver on one stream.</summary>
+public sealed unsafe class CudaDevice : Device, IDisposable
+{
+    [ThreadStatic]
+    private static CudaDevice? current; // whose context this thread uses
+
+    private readonly CudaFaults faults;
+    private readonly CudaMemory memory;
+    private readonly CudaModules modules;
+    private readonly CudaTransfers transfers;
+    private readonly nint context;
+    private readonly nint stream;
+    private readonly Lock order = new();
+    private readonly bool waitsAfterLaunch = Environment.GetEnvironmentVariable("CODETR_SYNC") == "1";
+    private long launches;
+    private long uploads;
+    private bool isDisposed;
+
+    /// <summary>Opens a GPU.</summary>
+    /// <param name="index">Its place among the driver's devices.</param>
+    public CudaDevice(int index = 0)
+    {
+        Card = CudaCard.Open(index);
+        Description = $"cuda:{index} ({Card.Name}, {Card.Capability / 10}.{Card.Capability % 10})";
+        faults = new CudaFaults(Description);
+        faults.Check(CudaDriver.RetainContext(out context, Card.Handle), "cuDevicePrimaryCtxRetain");
+        MakeCurrent();
+        faults.Check(CudaDriver.CreateStream(out stream, CudaDriver.NonBlocking), "cuStreamCreate");
+        memory = new CudaMemory(faults);
+        modules = new CudaModules(Card, faults);
+        transfers = new CudaTransfers(faults, stream);
+    }
+
+    /// <inheritdoc/>
+    public override string Description { get; }
+
+    /// <inheritdoc/>
+    public override long LiveBytes => memory.LiveBytes;
+
+    /// <inheritdoc/>
+    public override long PeakBytes => memory.PeakBytes;
+
+    /// <inheritdoc/>
+    public override long LiveCount => memory.LiveCount;
+
+    /// <inheritdoc/>
+    public override long Launches => launches;
+
+    /// <inheritdoc/>
+    public override long Uploads => uploads;
+
+    /// <inheritdoc/>
+    public override long Waits => transfers.Waits;
+
+    internal CudaCard Card { get; }
+
+    /// <summary>The stream on which everything is launched.</summary>
+    internal nint Stream => stream;
+
+    /// <inheritdoc/>
+    public override void ResetPeak() => memory.ResetPeak();
+
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            transfers.Synchronize();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Launch(Kernel kernel, Work work, params ReadOnlySpan<KernelArg> args)
+    {
+        Span<long> values = stackalloc long[args.Length];
+        DType real = kernel.Bind(this, args, values);
+        if (work.Items == 0)
+        {
+            return;
+        }
+
+        lock (order)
+        {
+            MakeCurrent();
+            CudaFunction function = modules.Of(kernel, real);
+            (Dim3 grid, Dim3 block, int sharedBytes) = function.ShapeOf(work);
+            Launch(function, grid, block, sharedBytes, values);
+        }
+    }
+
+    /// <summary>Waits for what was launched, and gives everything back. Never throws: a lost device has nothing left to give.</summary>
+    public void Dispose()
+    {
+        lock (order)
+        {
+            if (isDisposed)
+            {
+                return;
+            }
+
+            isDisposed = true;
+            _ = CudaDriver.SetCurrent(context);
+            _ = CudaDriver.Synchronize(stream);
+            memory.FreeUnused();
+            transfers.Free();
+            modules.Unload();
+            _ = CudaDriver.DestroyStream(stream);
+            _ = CudaDriver.SetCurrent(0);
+            current = null;
+            _ = CudaDriver.ReleaseContext(Card.Handle);
+        }
+    }
+
+    /// <summary>A kernel of any file, compiled on first use.</summary>
+    internal nint Function(string file, string kernel, DType real, params string[] extraOptions)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            return modules.Of(file, kernel, real, extraOptions).Handle;
+        }
+    }
+
+    /// <summary>Launches what <see cref="Function"/> gave, in a shape of the caller's choice. Each argument takes eight bytes.</summary>
+    internal void Launch(nint function, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<long> values)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            CudaFunction found = modules.Of(function);
+            found.AllowShared(sharedBytes);
+            Launch(found, grid, block, sharedBytes, values);
+        }
+    }
+
+    internal override Storage Allocate(long bytes)
+    {
+        nint pointer;
+        lock (order)
+        {
+            MakeCurrent();
+            pointer = memory.Take(bytes);
+        }
+
+        Storage storage = new(this, pointer, bytes);
+        StepScope.Track(storage);
+        return storage;
+    }
+
+    internal override void Release(nint pointer, long bytes)
+    {
+        lock (order)
+        {
+            if (!isDisposed)
+            {
+                memory.Return(pointer);
+            }
+        }
+    }
+
+    internal override void Clear(nint pointer, long bytes)
+    {
+        if (bytes > 0)
+        {
+            lock (order)
+            {
+                MakeCurrent();
+                faults.Check(CudaDriver.Fill(pointer, 0, (nuint)bytes, stream), "cuMemsetD8Async");
+            }
+        }
+    }
+
+    internal override void Copy(nint from, nint to, long bytes)
+    {
+        if (bytes > 0)
+        {
+            lock (order)
+            {
+                MakeCurrent();
+                faults.Check(CudaDriver.CopyWithin(to, from, (nuint)bytes, stream), "cuMemcpyDtoDAsync");
+            }
+        }
+    }
+
+    internal override void Upload(ReadOnlySpan<byte> from, nint to)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            uploads++;
+            transfers.Upload(from, to);
+        }
+    }
+
+    internal override void Download(nint from, Span<byte> to)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            transfers.Download(from, to);
+        }
+    }
+
+    internal override void Gemm(in GemmProblem problem) => CudaProducts.Gemm(this, problem);
+
+    internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem) => CudaProducts.Convolve(this, pass, problem);
+
+    private void Launch(CudaFunction function, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<long> values)
+    {
+        launches++;
+        faults.Note(function.Name, grid, block);
+        memory.NameNew(function.Name);
+        void** parameters = stackalloc void*[values.Length];
+        fixed (long* first = values)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                parameters[i] = first + i;
+            }
+
+            faults.Check(
+                CudaDriver.Launch(
+                    function.Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z, (uint)sharedBytes, stream,
+                    parameters, null),
+                "cuLaunchKernel");
+        }
+
+        if (waitsAfterLaunch)
+        {
+            faults.Check(CudaDriver.Synchronize(stream), function.Name);
+        }
+    }
+
+    /// <summary>The driver keeps a context for each thread.</summary>
+    private void MakeCurrent()
+    {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        faults.ThrowIfLost();
+        if (current != this)
+        {
+            faults.Check(CudaDriver.SetCurrent(context), "cuCtxSetCurrent");
+            current = this;
+        }
+    }
+}
