@@ -162,6 +162,16 @@ public sealed class Tensor : IDisposable
         return new Tensor(Storage, Offset + offset, shape, DType);
     }
 
+    /// <summary>A view of the same storage as another type: <paramref name="offset"/> counts this tensor's elements, the shape those of the type.</summary>
+    internal Tensor View(long offset, Shape shape, DType dtype)
+    {
+        long bytes = (Offset + offset) * DType.Size;
+        Check.That(
+            offset >= 0 && (offset * DType.Size) + (shape.Count * dtype.Size) <= Count * DType.Size && bytes % dtype.Size == 0,
+            $"{dtype}{shape} at {offset} does not lie within {this}.");
+        return new Tensor(Storage, bytes / dtype.Size, shape, dtype);
+    }
+
     /// <summary>Moves this handle onto a place in another storage, copying the elements there (parameters gathered into one buffer).</summary>
     internal void MoveTo(Tensor place)
     {

@@ -63,8 +63,8 @@ internal sealed class QueryHead : Module
         return [.. maps, downsampleNorm.Forward(downsample.Forward(maps[^1]))];
     }
 
-    internal LossTable Losses(QueryPredictions predictions, Truth truth, IReadOnlyList<ImageSize> sizes) =>
-        SetPredictionLoss.Compute(predictions, truth, sizes, config);
+    internal LossTable Losses(QueryPredictions predictions, Truth truth, Tensor validSizes) =>
+        SetPredictionLoss.Compute(predictions, SetPredictionLoss.ToMatch(truth, validSizes), config);
 }
 
 /// <summary>A learned table.</summary>

@@ -46,7 +46,7 @@ public sealed class DeformableDetr : Module
     internal QueryHead Head => head;
 
     /// <summary>The losses of a batch, every decoder layer and the encoder's proposals included.</summary>
-    public LossTable Losses(ImageBatch batch, Truth truth) => head.Losses(Predict(batch), truth, batch.Sizes);
+    public LossTable Losses(ImageBatch batch, Truth truth) => head.Losses(Predict(batch), truth, batch.ValidSizes);
 
     /// <summary>Finds objects.</summary>
     /// <param name="batch">The pictures.</param>
@@ -70,5 +70,5 @@ public sealed class DeformableDetr : Module
     internal Tensor[] Features(ImageBatch batch) => neck.Forward(backbone.Forward(batch.Images.Cast(Precision)));
 
     internal static TokenGrid GridOf(Tensor[] levels, ImageBatch batch) =>
-        TokenGrid.Of([.. levels.Select(level => new ImageSize(level.Shape[1], level.Shape[2]))], batch.PaddedSize, batch.Sizes);
+        TokenGrid.Of([.. levels.Select(level => new ImageSize(level.Shape[1], level.Shape[2]))], batch);
 }

@@ -50,7 +50,7 @@ internal sealed class DeformableTransformer : Module
     {
         int batch = levels[0].Shape[0];
         Tensor tokens = Tensor.Concat(1, [.. levels.Select(level => level.Reshape(batch, -1, width))]);
-        Tensor position = (sine + levelEmbeddings.Value.IndexSelect(grid.LevelOfToken)).Cast(tokens.DType);
+        Tensor position = (sine + levelEmbeddings.Value.IndexSelect(grid.Levels.OfToken)).Cast(tokens.DType);
         Tensor memory = encoder.Forward(tokens, position, grid.Levels.ReferencePoints(grid.ValidRatios), grid);
 
         (Tensor encoderLogits, Tensor encoderBoxLogits) = Propose(memory, grid, encoderClasses, branches[^1]);

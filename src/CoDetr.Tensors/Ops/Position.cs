@@ -4,6 +4,7 @@ namespace CoDetr.Tensors;
 public static class PositionOp
 {
     private static readonly Kernel PaddingOf = new("position.cu", "position_padding");
+    private static readonly Kernel PaddingOfSizes = new("position.cu", "position_padding_of_sizes");
     private static readonly Kernel Counts = new("position.cu", "position_counts");
     private static readonly Kernel Periods = new("position.cu", "position_periods");
     private static readonly Kernel Sine = new("position.cu", "position_sine");
@@ -26,6 +27,21 @@ public static class PositionOp
             image.Device.Launch(
                 PaddingOf, Work.Elements(padded.Count, 8), padded, image, levels.Sizes, levels.Starts, batch, levels.Tokens, levels.Count, image.Shape[1], image.Shape[2]);
             return padded;
+        }
+
+        /// <summary>Which tokens are padding: cells whose nearest pixel, rounded down, lies outside the picture.</summary>
+        /// <param name="sizes"><c>f32[batch, 2]</c>: height and width of each picture before padding</param>
+        /// <param name="padded">Height and width of all pictures with padding.</param>
+        /// <returns><c>u8[batch, tokens]</c>, 1 = padding</returns>
+        public Tensor Padding(Tensor sizes, Spatial padded)
+        {
+            int batch = sizes.Shape[0];
+            Check.Shape(sizes, [batch, 2]);
+            Tensor padding = Tensor.Empty([batch, levels.Tokens], DType.U8, sizes.Device);
+            sizes.Device.Launch(
+                PaddingOfSizes, Work.Elements(padding.Count, 8), padding, sizes, levels.Sizes, levels.Starts, batch, levels.Tokens, levels.Count,
+                padded.Height, padded.Width);
+            return padding;
         }
 
         /// <summary>Sines and cosines of each token's row and column among the valid ones: the y block first, then the x block.</summary>
