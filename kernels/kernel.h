@@ -142,7 +142,7 @@ template <class F, class Emit>
 FN int team_scan(int n, F f, Emit emit) {
     int before = 0;
 #if CODETR_GPU
-    __shared__ int warp_totals[32];
+    int* warp_totals = (int*)warp_row();
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = (blockDim.x + 31) >> 5;
     for (int base = 0; base < n; base += blockDim.x) {
         team_sync();

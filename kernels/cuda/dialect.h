@@ -72,12 +72,12 @@ struct Scratch {
 #define LANE_ZERO for (bool once_ = (team_sync(), threadIdx.x == 0); once_; once_ = false)
 
 FN void scatter_add(float* p, float v) { atomicAdd(p, v); }
-FN void scatter_add(double* p, double v) {
-    unsigned long long *q = (unsigned long long*)p, old = *q, seen;
-    do {
-        seen = old;
-        old = atomicCAS(q, seen, (unsigned long long)__double_as_longlong(v + __longlong_as_double((long long)seen)));
-    } while (old != seen);
+FN void scatter_add(double* p, double v) { atomicAdd(p, v); }
+
+// Room for a value of up to 16 bytes from each warp of a block: one piece of shared memory for all that combine.
+FN void* warp_row() {
+    __shared__ double row[64];
+    return row;
 }
 
 // Combines one value per lane into one value that every lane gets. `op` is associative and commutative.
@@ -89,8 +89,7 @@ FN T team_combine(T v, Op op) {
         v = op(v, other);
     }
     if (blockDim.x <= 32) return v;
-    __shared__ double row[64];  // a value of up to 16 bytes from each warp
-    T* rows = (T*)row;
+    T* rows = (T*)warp_row();
     __syncthreads();
     if ((threadIdx.x & 31) == 0) rows[threadIdx.x >> 5] = v;
     __syncthreads();

@@ -2,11 +2,12 @@ using System.Diagnostics;
 using System.Text.Json;
 using CoDetr.Golden;
 using CoDetr.Golden.Claims;
+using CoDetr.SoftGpu;
 using CoDetr.Tensors;
 
-// codetr-golden [DIR] [--claimed] [--only PATTERN]: runs every case of a folder against the engine.
+// codetr-golden [DIR] [--claimed] [--only PATTERN]…: runs every case of a folder, or those that fit a pattern, against the engine.
 string? folder = null;
-Claim only = new("*", _ => { });
+List<Claim> only = [];
 bool claimedOnly = false;
 for (int i = 0; i < args.Length; i++)
 {
@@ -16,13 +17,13 @@ for (int i = 0; i < args.Length; i++)
             claimedOnly = true;
             break;
         case "--only" when i + 1 < args.Length:
-            only = new Claim(args[++i], _ => { });
+            only.Add(new Claim(args[++i], _ => { }));
             break;
         case not ['-', ..] when folder is null:
             folder = args[i];
             break;
         default:
-            Console.Error.WriteLine("usage: golden [DIR] [--claimed] [--only PATTERN]");
+            Console.Error.WriteLine("usage: golden [DIR] [--claimed] [--only PATTERN]…");
             return 2;
     }
 }
@@ -40,7 +41,7 @@ foreach (string path in Directory.EnumerateFiles(folder, "*.json", SearchOption.
     try
     {
         using GoldenCase? golden = GoldenCase.Open(path);
-        if (golden is not null && only.Fits(golden.Name))
+        if (golden is not null && (only.Count == 0 || only.Exists(pattern => pattern.Fits(golden.Name))))
         {
             Claim? claim = AllClaims.List.FirstOrDefault(c => c.Fits(golden.Name));
             if (claim is not null)
@@ -71,5 +72,10 @@ static void Run(GoldenCase golden, Claim claim)
 #pragma warning restore CA1031
     {
         golden.Fail($"{e.GetType().Name}: {e.Message}{Environment.NewLine}{new StackTrace(e, fNeedFileInfo: true).ToString().Split('\n').FirstOrDefault(l => l.Contains("CoDetr", StringComparison.Ordinal))}");
+    }
+
+    if (SoftGpuLibrary.TakeFindings() is { Length: > 0 } findings)
+    {
+        golden.Fail($"the soft GPU found: {findings.ReplaceLineEndings("; ")}");
     }
 }

@@ -38,40 +38,22 @@ public sealed record OpCase(string Name, Shape[] Inputs, Func<Tensor[], Tensor> 
     /// <summary>Whether the op is made of dialect kernels only, so that its double build can be run too.</summary>
     public bool HasDouble { get; init; } = true;
 
-    /// <summary>Runs every check.</summary>
+    /// <summary>Whether the op's kernels store f16 and bf16. Boxes, costs, assignment, losses and the optimiser are f32 only.</summary>
+    public bool HasHalf { get; init; } = true;
+
+    /// <summary>The inputs that stay f32 when the others are f16 or bf16: weights of norms, places to sample at.</summary>
+    public int[] AlwaysF32 { get; init; } = [];
+
+    /// <summary>Runs every check: on the CPU, or where a GPU is the default device, on that.</summary>
     public void Verify()
     {
-        double[][] inputs = Values();
-        double[] expected = Reference([.. inputs.Select(v => (double[])v.Clone())]);
-        double[] upstream = Seeded(expected.Length, 99);
-        (float[] Output, float[][] Gradients)? first = null;
-        foreach ((CpuDevice device, int workers) in Devices.Zip(WorkerCounts))
+        if (Device.Default is CpuDevice)
         {
-            (float[] Output, float[][] Gradients) run = Run(device, inputs, upstream);
-            if (first is null)
-            {
-                first = run;
-                Close(expected, [.. run.Output.Select(v => (double)v)], Tolerance, "output");
-            }
-            else
-            {
-                Same(first.Value.Output, run.Output, $"output with {workers} workers");
-                for (int i = 0; i < run.Gradients.Length; i++)
-                {
-                    Same(first.Value.Gradients[i], run.Gradients[i], $"gradient of input {i} with {workers} workers");
-                }
-            }
+            VerifyOnCpu();
         }
-
-        double[][] slopes = IsDifferentiable ? Differences(inputs, upstream) : [];
-        for (int i = 0; i < slopes.Length; i++)
+        else
         {
-            Close(slopes[i], [.. first!.Value.Gradients[i].Select(v => (double)v)], GradientTolerance, $"gradient of input {i}");
-        }
-
-        if (HasDouble)
-        {
-            VerifyDouble(inputs, expected, upstream, slopes);
+            VerifyOnGpu();
         }
     }
 
@@ -95,67 +77,126 @@ public sealed record OpCase(string Name, Shape[] Inputs, Func<Tensor[], Tensor> 
         return values;
     }
 
+    private static double[][] Copy(double[][] arrays) => [.. arrays.Select(v => (double[])v.Clone())];
+
+    private static Tensor Upload(Device device, double[] values, Shape shape, DType type) =>
+        type == DType.F64 ? Tensor.From(values, shape, device) : Tensor.From<float>([.. values.Select(x => (float)x)], shape, device).Cast(type);
+
+    private static double[] Download(Tensor x) => x.Detach() switch
+    {
+        { DType: DType.F64 } doubles => doubles.ToArray<double>(),
+        Tensor other => [.. other.Cast(DType.F32).ToArray().Select(v => (double)v)],
+    };
+
     private static double Largest(double[] values) => values.Length == 0 ? 0 : values.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
 
     private double[][] Values() =>
         [.. Inputs.Select((shape, i) => Seeded(shape.Count, 17 + i).Select(v => (double)(float)Adapt(i, v)).ToArray())];
 
-    private (float[] Output, float[][] Gradients) Run(CpuDevice device, double[][] inputs, double[] upstream)
+    private void VerifyOnCpu()
+    {
+        double[][] inputs = Values();
+        double[] expected = Reference(Copy(inputs)), upstream = Seeded(expected.Length, 99);
+        (double[] Output, double[][] Gradients)? first = null;
+        foreach ((CpuDevice device, int workers) in Devices.Zip(WorkerCounts))
+        {
+            (double[] Output, double[][] Gradients) run = Run(device, DType.F32, inputs, upstream);
+            if (first is null)
+            {
+                first = run;
+                Close(expected, run.Output, Tolerance, "output");
+            }
+            else
+            {
+                Same(first.Value.Output, run.Output, $"output with {workers} workers");
+                for (int i = 0; i < run.Gradients.Length; i++)
+                {
+                    Same(first.Value.Gradients[i], run.Gradients[i], $"gradient of input {i} with {workers} workers");
+                }
+            }
+        }
+
+        double[][] slopes = Differences(inputs, upstream);
+        CloseGradients(slopes, first!.Value.Gradients, GradientTolerance, "gradient");
+        if (HasDouble)
+        {
+            Agree(Run(Devices[1], DType.F64, inputs, upstream), expected, slopes, DType.F64);
+        }
+    }
+
+    /// <summary>Every storage type; f16 and bf16 against the reference on the inputs as that type rounds them.</summary>
+    private void VerifyOnGpu()
+    {
+        IEnumerable<DType> types = [DType.F32, .. HasDouble ? [DType.F64] : Array.Empty<DType>(), .. HasHalf ? [DType.F16, DType.BF16] : Array.Empty<DType>()];
+        foreach (DType type in types)
+        {
+            double[][] inputs = [.. Values().Select((v, i) => Array.ConvertAll(v, x => StorageRounding.Round(x, StorageOf(i, type))))];
+            double[] expected = Reference(Copy(inputs)), upstream = Array.ConvertAll(Seeded(expected.Length, 99), x => StorageRounding.Round(x, type));
+            Agree(Run(Device.Default, type, inputs, upstream), expected, Differences(inputs, upstream), type);
+            DeviceUnderTest.AssertNoFindings($"{Name}, {type}");
+        }
+    }
+
+    private void Agree((double[] Output, double[][] Gradients) run, double[] expected, double[][] slopes, DType type)
+    {
+        (double output, double gradient) = type == DType.F32 ? (Tolerance, GradientTolerance) : StorageRounding.Tolerances(type);
+        Close(expected, run.Output, output, $"{type} output");
+        CloseGradients(slopes, run.Gradients, gradient, $"{type} gradient");
+    }
+
+    private void CloseGradients(double[][] slopes, double[][] gradients, double tolerance, string what)
+    {
+        for (int i = 0; i < slopes.Length; i++)
+        {
+            Close(slopes[i], gradients[i], tolerance, $"{what} of input {i}");
+        }
+    }
+
+    private (double[] Output, double[][] Gradients) Run(Device device, DType type, double[][] inputs, double[] upstream)
     {
         long before = device.LiveBytes;
-        float[] output;
-        float[][] gradients;
+        double[] output;
+        double[][] gradients;
         using (StepScope scope = StepScope.Begin())
         {
-            Tensor[] tensors = [.. inputs.Select((v, i) => Tensor.From<float>([.. v.Select(x => (float)x)], Inputs[i], device))];
+            Tensor[] tensors = [.. inputs.Select((v, i) => Upload(device, v, Inputs[i], StorageOf(i, type)))];
             Array.ForEach(tensors, tensor => tensor.RequiresGrad = IsDifferentiable);
             Tensor y = Op(tensors);
-            output = y.ToArray();
+            output = Download(y);
             if (IsDifferentiable && y.Count > 0)
             {
-                y.Backward(Tensor.From<float>([.. upstream.Select(x => (float)x)], y.Shape, device));
+                y.Backward(Upload(device, upstream, y.Shape, y.DType));
             }
 
             for (int i = 0; i < tensors.Length; i++)
             {
-                Same([.. inputs[i].Select(x => (float)x)], tensors[i].ToArray(), $"input {i} after the run");
+                Same(inputs[i], Download(tensors[i]), $"{type} input {i} after the run");
             }
 
-            gradients = [.. tensors.Select(tensor => tensor.Grad?.ToArray() ?? new float[tensor.Count])];
+            gradients = IsDifferentiable ? [.. tensors.Select(tensor => tensor.Grad is Tensor grad ? Download(grad) : new double[tensor.Count])] : [];
         }
 
         Assert.True(before == device.LiveBytes, $"{Name}: {device.LiveBytes - before} bytes leaked.");
         return (output, gradients);
     }
 
-    private void VerifyDouble(double[][] inputs, double[] expected, double[] upstream, double[][] slopes)
-    {
-        using StepScope scope = StepScope.Begin();
-        CpuDevice device = Devices[1];
-        Tensor[] tensors = [.. inputs.Select((v, i) => Tensor.From(v, Inputs[i], device))];
-        Array.ForEach(tensors, tensor => tensor.RequiresGrad = IsDifferentiable);
-        Tensor y = Op(tensors);
-        Close(expected, y.ToArray<double>(), 1e-10, "output of the double build");
-        if (IsDifferentiable && y.Count > 0)
-        {
-            y.Backward(Tensor.From(upstream, y.Shape, device));
-            for (int i = 0; i < slopes.Length; i++)
-            {
-                Close(slopes[i], tensors[i].Grad?.ToArray<double>() ?? new double[tensors[i].Count], 1e-6, $"gradient of input {i} of the double build");
-            }
-        }
-    }
+    private DType StorageOf(int input, DType type) => type is DType.F16 or DType.BF16 && AlwaysF32.Contains(input) ? DType.F32 : type;
 
     /// <summary>Central differences of the double-precision reference: errors of the op stand out at 1e-7, not at 1e-4.</summary>
     private double[][] Differences(double[][] inputs, double[] upstream)
     {
         const double Step = 1e-5;
+        if (!IsDifferentiable)
+        {
+            return [];
+        }
+
         double[][] slopes = [.. inputs.Select(v => new double[v.Length])];
         for (int i = 0; i < inputs.Length; i++)
         {
             for (int j = 0; j < inputs[i].Length; j++)
             {
-                double[][] moved = [.. inputs.Select(v => (double[])v.Clone())];
+                double[][] moved = Copy(inputs);
                 moved[i][j] = inputs[i][j] + Step;
                 double[] above = Reference(moved);
                 moved[i][j] = inputs[i][j] - Step;
@@ -184,12 +225,12 @@ public sealed record OpCase(string Name, Shape[] Inputs, Func<Tensor[], Tensor> 
         }
     }
 
-    private void Same(float[] expected, float[] actual, string what)
+    private void Same(double[] expected, double[] actual, string what)
     {
         for (int i = 0; i < expected.Length; i++)
         {
             Assert.True(
-                BitConverter.SingleToInt32Bits(expected[i]) == BitConverter.SingleToInt32Bits(actual[i]),
+                BitConverter.DoubleToInt64Bits(expected[i]) == BitConverter.DoubleToInt64Bits(actual[i]),
                 $"{Name}: {what} differs in its bits at {i}: {actual[i]:R}, not {expected[i]:R}.");
         }
     }

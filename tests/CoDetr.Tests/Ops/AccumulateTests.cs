@@ -12,7 +12,7 @@ public sealed class AccumulateTests
         float[] x = [.. Enumerable.Range(0, Count).Select(i => i * 0.37f)], y = [.. Enumerable.Range(0, Count).Select(i => 5 - (i * 0.11f))];
         foreach (int workers in (int[])[1, 2, 3, 7])
         {
-            using CpuDevice device = new(workers) { SpreadFrom = 0 };
+            using DeviceUnderTest device = new(workers);
             Tensor into = Tensor.From(y, [Count], device), from = Tensor.From(x, [Count], device);
             into.AddInPlace(from);
             Assert.Equal(y.Zip(x, (a, b) => a + b), into.ToArray());

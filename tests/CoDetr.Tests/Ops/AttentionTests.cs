@@ -78,7 +78,7 @@ public sealed class AttentionTests
                 v[0], v[1], v[2], batch, queries, keys, heads,
                 (n, h, q, k) => (hidden is null || hidden[Place(blocked, batch, heads, n, h, queries, keys, q, k)] == 0) && padding?[(n * keys) + k] != 1,
                 (n, h, q, k) => bias == 0 ? 0 : v[3][Place(bias, -1, heads, n, h, queries, keys, q, k)]))
-        { HasDouble = false };
+        { HasDouble = false, AlwaysF32 = [3] };
     }
 
     private static int Place(int outer, int batch, int heads, int n, int h, int queries, int keys, int q, int k)

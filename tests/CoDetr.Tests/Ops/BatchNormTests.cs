@@ -42,7 +42,8 @@ public sealed class BatchNormTests
             t => t[0].BatchNorm(
                 t[1], t[2], Constant(t[0], mean), Constant(t[0], variance), training, activation: relu ? Activation.Relu : Activation.None,
                 residual: residual ? t[3] : null),
-            v => Reference(v[0], v[1], v[2], training ? null : mean, variance, relu, residual ? v[3] : null));
+            v => Reference(v[0], v[1], v[2], training ? null : mean, variance, relu, residual ? v[3] : null))
+        { AlwaysF32 = [1, 2] };
     }
 
     private static Tensor Constant(Tensor like, double[] values) => like.DType == DType.F64

@@ -6,9 +6,9 @@ public sealed class BoxesTests
 {
     public static TheoryData<OpCase> Cases =>
     [
-        new OpCase("to corners", [[3, 5, 4]], t => t[0].ToCorners(), v => Corners(v[0])),
-        new OpCase("to centers", [[7, 4]], t => t[0].ToCenters(), v => Centers(v[0])),
-        new OpCase("no boxes", [[0, 4]], t => t[0].ToCenters(), v => Centers(v[0])),
+        new OpCase("to corners", [[3, 5, 4]], t => t[0].ToCorners(), v => Corners(v[0])) { HasHalf = false },
+        new OpCase("to centers", [[7, 4]], t => t[0].ToCenters(), v => Centers(v[0])) { HasHalf = false },
+        new OpCase("no boxes", [[0, 4]], t => t[0].ToCenters(), v => Centers(v[0])) { HasHalf = false },
         InverseSigmoid(1e-5f), InverseSigmoid(1e-3f),
     ];
 
@@ -41,6 +41,7 @@ public sealed class BoxesTests
         v => [.. v[0].Select(x => Math.Clamp(x, 0, 1)).Select(x => Math.Log(Math.Max(x, epsilon) / Math.Max(1 - x, epsilon)))])
     {
         Adapt = (_, x) => 0.5 + (0.3 * x),
+        HasHalf = false,
         GradientTolerance = 1e-4,
     };
 
@@ -50,6 +51,7 @@ public sealed class BoxesTests
         t => t[0].ToCorners().Detach().PairwiseOverlap(t[1].ToCorners().Detach(), overlap),
         v => [.. Enumerable.Range(0, batch * rows * columns).Select(i => Of(overlap, Box(Corners(v[0]), i / columns), Box(Corners(v[1]), (i / columns / rows * columns) + (i % columns))))])
     {
+        HasHalf = false,
         IsDifferentiable = false,
         Adapt = (_, x) => 1.5 + x,
     };
@@ -60,6 +62,7 @@ public sealed class BoxesTests
         t => t[0].ToCorners().AlignedOverlap(t[1].ToCorners(), overlap),
         v => [.. Enumerable.Range(0, 33).Select(i => Of(overlap, Box(Corners(v[0]), i), Box(Corners(v[1]), i)))])
     {
+        HasHalf = false,
         IsDifferentiable = false,
         Adapt = (_, x) => 1.5 + x,
     };

@@ -41,7 +41,7 @@ public sealed class Conv2dTests
                 Activation = relu ? Activation.Relu : Activation.None,
             }),
             v => Reference(v[0], map, v[1], kernel, c, output, bias ? v[2] : null, scales, residual ? v[^1] : null, relu))
-        { HasDouble = false };
+        { HasDouble = false, AlwaysF32 = bias ? [1, 2] : [1] };
     }
 
     private static int Places(int size, int kernel, int stride, int padding, int dilation) =>

@@ -14,7 +14,7 @@ public sealed class ConvTranspose2dTests
         [Shape.Create(map), [map[3], kernel, kernel, outputs], [outputs]],
         t => t[0].ConvTranspose2d(t[1], t[2], stride, padding),
         v => Reference(v[0], map, v[1], v[2], kernel, stride, padding))
-    { HasDouble = false };
+    { HasDouble = false, AlwaysF32 = [1, 2] };
 
     private static double[] Reference(double[] x, int[] map, double[] weight, double[] bias, int kernel, int stride, int padding)
     {

@@ -41,6 +41,7 @@ public sealed class DeformAttnTests
             v => Reference(v[0], v[1], v[2], levels, batch, queries, heads, channels, points))
         {
             Adapt = (input, x) => input == 1 ? 0.5 + (0.4 * x) : x,
+            AlwaysF32 = [1, 2],
             GradientTolerance = 1e-4,
         };
     }
@@ -74,6 +75,7 @@ public sealed class DeformAttnTests
             })
         {
             Adapt = (input, x) => input == 1 ? 0.5 + (0.3 * x) : x,
+            AlwaysF32 = [1, 2, 3],
             GradientTolerance = 1e-4,
         };
     }

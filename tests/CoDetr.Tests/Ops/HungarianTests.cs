@@ -64,7 +64,7 @@ public sealed class HungarianTests
 
     private static (int[] Match, int[] Bad) Match(double[] cost, int problems, int[] counts, int most, int predictions, bool isDouble, int workers = 2)
     {
-        using CpuDevice device = new(workers) { SpreadFrom = 0, Poison = true };
+        using DeviceUnderTest device = new(workers);
         using StepScope scope = StepScope.Begin();
         Tensor costs = isDouble
             ? Tensor.From(cost, [problems, most, predictions], device)

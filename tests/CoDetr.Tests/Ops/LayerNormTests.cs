@@ -18,7 +18,8 @@ public sealed class LayerNormTests
         $"{rows}×{channels}",
         [[rows, channels], [channels], [channels]],
         t => t[0].LayerNorm(t[1], t[2]),
-        v => Reference(v[0], v[1], v[2]));
+        v => Reference(v[0], v[1], v[2]))
+    { AlwaysF32 = [1, 2] };
 
     private static double[] Reference(double[] x, double[] weight, double[] bias)
     {

@@ -35,7 +35,7 @@ public sealed class LinearTests
         [Shape.Create(shape), [outputs, shape[^1]], [outputs], .. residual ? [Shape.Create([.. shape[..^1], outputs])] : Array.Empty<Shape>()],
         t => t[0].Linear(t[1], t[2], activation, t.Length > 3 ? t[3] : null),
         v => Reference(v[0], v[1], v[2], activation, residual ? v[3] : null))
-    { HasDouble = false };
+    { HasDouble = false, AlwaysF32 = [1, 2] };
 
     private static double[] Reference(double[] x, double[] weight, double[] bias, Activation activation, double[]? residual)
     {

@@ -159,6 +159,7 @@ public sealed class LossTests
                 row.Sum() + (ofRow?.Invoke(r, Math.Log(v[0][(r * Classes)..((r + 1) * Classes)].Sum(Math.Exp))) ?? 0))]);
         })
         {
+            HasHalf = false,
             Adapt = (_, x) => 2 * x,
             GradientTolerance = 1e-4,
         };
@@ -176,7 +177,8 @@ public sealed class LossTests
             {
                 double d = Math.Abs(x - targets[i]), b = (float)beta;
                 return (beta > 0 ? Weights[i] : Weights[i / Classes]) * (d < b ? d * d / b / 2 : d - (b / 2));
-            })]));
+            })]))
+        { HasHalf = false };
     }
 
     private static OpCase Box(BoxLossKind kind, string reduction)
@@ -190,6 +192,7 @@ public sealed class LossTests
             v => Reduced(reduction, [.. Enumerable.Range(0, Count).Select(r =>
                 (kind == BoxLossKind.GIoU ? Weights[r] : 1) * Value(kind, Corners(v[0][(4 * r)..((4 * r) + 4)]), targets[(4 * r)..((4 * r) + 4)]))]))
         {
+            HasHalf = false,
             Adapt = (_, x) => 2 + (0.4 * x),
             GradientTolerance = 1e-4,
             IsDifferentiable = kind != BoxLossKind.CIoU, // its alpha counts as constant, which differences cannot know; the golden cases do

@@ -30,7 +30,7 @@ public sealed class OptimizerTests
         double exact = Math.Sqrt(x.Sum(v => (double)v * v));
         float[] norms = [.. new[] { 1, 2, 3, 7 }.Select(workers =>
         {
-            using CpuDevice device = new(workers) { SpreadFrom = 0, Poison = true };
+            using DeviceUnderTest device = new(workers);
             return Tensor.From(x, [x.Length], device).GlobalNorm().ToScalar();
         })];
         Assert.All(norms, norm => Assert.Equal(norms[0], norm));
@@ -40,7 +40,7 @@ public sealed class OptimizerTests
     [Fact]
     public void AnUpdateLeavesNoGradientBehind()
     {
-        using CpuDevice device = new(2);
+        using DeviceUnderTest device = new(2);
         (Tensor p, Tensor g, Tensor m, Tensor v, Tensor rates) = Buffers(device);
         p.AdamWInPlace(g, m, v, rates, new AdamWSettings(1e-3), 1);
         Assert.All(g.ToArray(), value => Assert.Equal(0f, value));
@@ -62,7 +62,7 @@ public sealed class OptimizerTests
 
     private static float[] Rates() => [.. Enumerable.Range(0, Blocks).SelectMany(b => new[] { b % 3 == 0 ? 0.1f : 1f, b % 5 == 0 ? 0f : 1f })];
 
-    private static (Tensor P, Tensor G, Tensor M, Tensor V, Tensor Rates) Buffers(CpuDevice device)
+    private static (Tensor P, Tensor G, Tensor M, Tensor V, Tensor Rates) Buffers(Device device)
     {
         Shape shape = [Blocks * OptimizerOp.Block];
         return (Tensor.From(Numbers(1, 2), shape, device), Tensor.From(Numbers(2, 1), shape, device), Tensor.Zeros(shape, device: device),
@@ -71,7 +71,7 @@ public sealed class OptimizerTests
 
     private static float[] Run(int workers, int steps, bool adam)
     {
-        using CpuDevice device = new(workers) { SpreadFrom = 0 };
+        using DeviceUnderTest device = new(workers);
         (Tensor p, Tensor g, Tensor m, Tensor v, Tensor rates) = Buffers(device);
         for (int step = 1; step <= steps; step++)
         {

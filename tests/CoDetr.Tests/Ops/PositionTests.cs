@@ -66,7 +66,7 @@ public sealed class PositionTests
         float[]? first = null;
         foreach (int workers in new[] { 1, 2, 7 })
         {
-            using CpuDevice device = new(workers) { Poison = true, SpreadFrom = 0 };
+            using DeviceUnderTest device = new(workers);
             using StepScope scope = StepScope.Begin();
             Tensor mask = Tensor.From<byte>([.. Mask(5, 4, 3, 4), .. Mask(5, 4, 5, 2)], [2, 5, 4], device);
             float[] y = mask.SineEncoding(features, temperature, offset, normalize).ToArray();
@@ -117,5 +117,6 @@ public sealed class PositionTests
         })])
     {
         Adapt = (_, x) => 0.5 + (0.2 * x),
+        HasHalf = false,
     };
 }

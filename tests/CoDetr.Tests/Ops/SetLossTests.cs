@@ -46,6 +46,7 @@ public sealed class SetLossTests
             t => t[0].SetLoss(t[1], Tensor.From(match, [problems, Predictions], t[0].Device), Truth(t[0], hasLabels)),
             v => Reference(v[0], v[1], match, layers, Predictions, classes, hasLabels))
         {
+            HasHalf = false,
             Adapt = (input, value) => input == 1 ? 0.1 + (0.8 / (1 + Math.Exp(-value))) : 2 * value,
         };
     }
