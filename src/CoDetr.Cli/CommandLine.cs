@@ -20,6 +20,7 @@ internal static class CommandLine
             InspectVerb.Command(terminal),
         };
         root.Options.Add(Settings.Verbose);
+        root.Options.Add(Settings.NoCache);
         ParseResult parsed = root.Parse(args);
         if (args.Length > 0 && Mistake(parsed) is string mistake)
         {
@@ -41,7 +42,7 @@ internal static class CommandLine
     private static string? Mistake(ParseResult parsed)
     {
         Command command = parsed.CommandResult.Command;
-        IEnumerable<string> options = command.Options.Append(Settings.Verbose).SelectMany(option => option.Aliases.Append(option.Name)).Append("--help");
+        IEnumerable<string> options = command.Options.Append(Settings.Verbose).Append(Settings.NoCache).SelectMany(option => option.Aliases.Append(option.Name)).Append("--help");
         IEnumerable<string> strays = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
         string? unknown = parsed.UnmatchedTokens.Concat(strays).FirstOrDefault(token => token.Length > 1 && token[0] == '-' && !File.Exists(token));
         if (unknown is not null)

@@ -12,6 +12,15 @@ internal static class Settings
     /// <summary>Shows where an error comes from.</summary>
     internal static Option<bool> Verbose { get; } = new("--verbose") { Description = "Show where an error comes from", Recursive = true };
 
+    /// <summary>Compiles each kernel again.</summary>
+    internal static Option<bool> NoCache { get; } = new("--no-cache") { Description = "Compile the GPU's kernels again; keep none on the disk", Recursive = true };
+
+    /// <summary>What computes.</summary>
+    internal static Option<string?> On { get; } = Checked(
+        new Option<string?>("--device") { Description = "What computes [default: CODETR_DEVICE, else cuda where it works, else cpu]", HelpName = "cpu|cuda|cuda:N" },
+        Device.IsName,
+        "cpu, cuda or cuda:N");
+
     internal static Option<string> Data { get; } = new("--data")
     {
         Description = "Folder of a data set in COCO format, for example with annotations/instances_train.json and images/train/",
@@ -30,11 +39,16 @@ internal static class Settings
     internal static Option<int> Workers() => AtLeast(
         new Option<int>("--workers", "-j") { Description = "Threads that compute", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount }, 1);
 
-    /// <summary>Uses so many threads from now on; also gives the number that load pictures.</summary>
-    internal static int UseWorkers(int workers)
+    /// <summary>Computes there from now on; gives the number of threads that load pictures.</summary>
+    internal static int UseDevice(ParseResult parsed, Option<int> workers)
     {
-        Device.Default = new CpuDevice(workers);
-        return Math.Clamp(workers, 1, 4);
+        if (parsed.GetValue(NoCache))
+        {
+            Environment.SetEnvironmentVariable("CODETR_CACHE", "0");
+        }
+
+        Device.Default = Device.Open(parsed.GetValue(On), parsed.GetValue(workers));
+        return Math.Clamp(parsed.GetValue(workers), 1, 4);
     }
 
     /// <summary>A new <c>--precision</c>.</summary>

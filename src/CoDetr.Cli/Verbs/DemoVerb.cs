@@ -14,14 +14,14 @@ internal static class DemoVerb
         Option<string?> data = new("--data") { Description = $"Another data set in COCO format [default: {DataFolder} of the project]", HelpName = "DIR" };
         Option<int?> epochs = Settings.Whole("--epochs", $"Passes over the data [default: {RecipeBook.Demo.Epochs}]", 1);
         Option<int> workers = Settings.Workers();
-        Command command = new("demo", "Train a small detector on handwritten digits in a few minutes and show what it finds") { folder, data, epochs, workers };
+        Command command = new("demo", "Train a small detector on handwritten digits in a few minutes and show what it finds") { folder, data, epochs, Settings.On, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             TrainingSettings settings = new()
             {
                 Data = parsed.GetValue(data) ?? FindData(),
                 Out = parsed.GetRequiredValue(folder),
-                LoaderWorkers = Settings.UseWorkers(parsed.GetValue(workers)),
+                LoaderWorkers = Settings.UseDevice(parsed, workers),
                 Overwrite = true,
             };
             Recipe recipe = RecipeBook.Demo.WithEpochs(parsed.GetValue(epochs));

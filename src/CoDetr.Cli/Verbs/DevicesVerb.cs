@@ -9,11 +9,10 @@ internal static class DevicesVerb
     internal static Command Command(Terminal terminal)
     {
         Option<int> workers = Settings.Workers();
-        Command command = new("devices", "Show what was found to compute with, and what will be used") { workers };
+        Command command = new("devices", "Show what was found to compute with, and what will be used") { Settings.On, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
-            Settings.UseWorkers(parsed.GetValue(workers));
-            foreach ((string name, string found) in DeviceReport.Lines())
+            foreach ((string name, string found) in DeviceReport.Lines(parsed.GetValue(Settings.On), parsed.GetValue(workers)))
             {
                 terminal.Output.WriteLine($"{name,-18}{found}");
             }

@@ -16,10 +16,10 @@ internal static class EvaluateVerb
         part.AcceptOnlyFromAmong("train", "val", "test");
         Option<string?> results = new("--results") { Description = "Also write every detection as a COCO results file", HelpName = "FILE" };
         Option<string?> precision = Settings.Precision("as in training, f32 where there is no GPU");
-        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, precision, results, workers };
+        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, precision, results, Settings.On, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
-            int loaders = Settings.UseWorkers(parsed.GetValue(workers));
+            int loaders = Settings.UseDevice(parsed, workers);
             using Checkpoint checkpoint = Checkpoint.Open(parsed.GetRequiredValue(Settings.Weights).FullName);
             DatasetPart data = DatasetFolder.Open(parsed.GetRequiredValue(Settings.Data), parsed.GetRequiredValue(part));
             ModelFile.RequireClasses(checkpoint, data.File);

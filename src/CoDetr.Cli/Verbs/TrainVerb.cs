@@ -15,7 +15,7 @@ internal static class TrainVerb
         Option<int> workers = Settings.Workers();
         Option<int?> saveEvery = Settings.Whole("--save-every", "Steps between saves [default: after each epoch and every few minutes]", 1);
         RecipeOptions recipe = new();
-        Command command = new("train", "Train a detector on a data set in COCO format") { data, folder, resume, repeat, workers, saveEvery };
+        Command command = new("train", "Train a detector on a data set in COCO format") { data, folder, resume, repeat, Settings.On, workers, saveEvery };
         recipe.AddTo(command);
         command.Validators.Add(result =>
         {
@@ -31,7 +31,7 @@ internal static class TrainVerb
         });
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
-            int loaders = Settings.UseWorkers(parsed.GetValue(workers));
+            int loaders = Settings.UseDevice(parsed, workers);
             if (parsed.GetValue(repeat) is string failed)
             {
                 terminal.Say($"{failed}: {FailedStep.Repeat(failed)}.");

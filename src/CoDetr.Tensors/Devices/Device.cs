@@ -5,10 +5,10 @@ public abstract class Device
 {
     private static Device? chosen;
 
-    /// <summary>The device of tensors that are made without naming one: the CPU with all its cores, unless set.</summary>
+    /// <summary>The device of tensors that are made without naming one: what <see cref="Open"/> chooses, unless set.</summary>
     public static Device Default
     {
-        get => chosen ??= new CpuDevice();
+        get => chosen ??= Open();
         set => chosen = value;
     }
 
@@ -35,6 +35,16 @@ public abstract class Device
 
     /// <summary>Whether activations can be stored as this type.</summary>
     public virtual bool Stores(DType dtype) => dtype.IsFloat;
+
+    /// <summary>Whether <see cref="Open"/> takes this: <c>cpu</c>, <c>cuda</c> (the first GPU) or <c>cuda:N</c>.</summary>
+    public static bool IsName(string name) => DeviceChoice.IsName(name);
+
+    /// <summary>
+    /// Opens a device. With no name: the one of <c>CODETR_DEVICE</c>; if that is not set, the first GPU if everything that it needs is there, else the CPU.
+    /// </summary>
+    /// <param name="name"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
+    /// <param name="workers">Threads of a CPU device.</param>
+    public static Device Open(string? name = null, int? workers = null) => DeviceChoice.Open(name, workers);
 
     /// <summary>Starts a new high-water mark at the present level.</summary>
     public abstract void ResetPeak();

@@ -4,12 +4,14 @@ using System.Text;
 namespace CoDetr.Tensors;
 
 /// <summary>What there is to compute with, and what was tried: for people.</summary>
-public static unsafe class DeviceReport
+public static class DeviceReport
 {
     /// <summary>One line for each thing that was looked for: its name, and what was found.</summary>
-    public static IEnumerable<(string Name, string Found)> Lines()
+    /// <param name="device">What was asked for; null if nothing.</param>
+    /// <param name="workers">Threads of the CPU.</param>
+    public static IEnumerable<(string Name, string Found)> Lines(string? device, int workers)
     {
-        yield return ("used", Device.Default.Description);
+        yield return ("used", Used(device, workers));
         yield return ("cores", $"{Environment.ProcessorCount} ({RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.OSDescription})");
         yield return ("instruction sets", string.Join(", ", HostKernels.Levels()));
         foreach (string tried in HostKernels.Tried)
@@ -20,7 +22,63 @@ public static unsafe class DeviceReport
         yield return ("compiled by", Compiler());
         yield return ("CUDA driver", Driver());
         yield return ("NVRTC", Compile());
-        yield return ("GPU device", "none in this version: everything runs on the CPU");
+        foreach ((string name, string found) in Cards())
+        {
+            yield return (name, found);
+        }
+
+        yield return ("compiled kernels", KernelCache.OfUser().Folder ?? "are not kept (CODETR_CACHE=0)");
+        yield return ("GPU path", "has so far run on the soft GPU of the tests only, never on a real card");
+    }
+
+    private static string Used(string? device, int workers)
+    {
+        try
+        {
+            return Device.Open(device, workers).Description;
+        }
+        catch (DeviceException e)
+        {
+            return $"nothing: {e.Message}";
+        }
+    }
+
+    private static IEnumerable<(string Name, string Found)> Cards()
+    {
+        int count;
+        string failure = "";
+        try
+        {
+            count = CudaDriver.IsAvailable ? CudaCard.Count() : 0;
+        }
+        catch (DeviceException e)
+        {
+            (count, failure) = (0, e.Message);
+        }
+
+        if (failure.Length > 0)
+        {
+            yield return ("GPU", failure);
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            yield return ($"cuda:{i}", Card(i));
+        }
+    }
+
+    private static string Card(int index)
+    {
+        try
+        {
+            CudaCard card = CudaCard.Open(index);
+            string facts = $"{card.Name}, capability {card.Capability / 10}.{card.Capability % 10}, {card.Multiprocessors} multiprocessors, {card.MemoryBytes / 1073741824.0:F1} GiB";
+            return $"{facts}: {DeviceChoice.WhyNot(card) ?? $"can be used, kernels for {KernelLibrary.ArchitectureOf(card.Capability)}"}";
+        }
+        catch (DeviceException e)
+        {
+            return e.Message;
+        }
     }
 
     /// <summary>The compiler's own mark in the kernel library.</summary>
@@ -43,15 +101,14 @@ public static unsafe class DeviceReport
 
     private static string Driver()
     {
-        NativeSearch found = NativeSearch.Find("CODETR_CUDA_DRIVER", [OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1"]);
-        if (found.Handle == 0)
+        if (!CudaDriver.IsAvailable)
         {
-            return $"not found ({string.Join("; ", found.Tried)})";
+            return $"not found ({string.Join("; ", CudaDriver.Tried)})";
         }
 
-        int version = 0;
-        bool answered = NativeLibrary.TryGetExport(found.Handle, "cuDriverGetVersion", out nint address) && ((delegate* unmanaged<int*, int>)address)(&version) == 0;
-        return answered ? $"{found.Path}, for CUDA {version / 1000}.{version % 1000 / 10}" : $"{found.Path} does not answer";
+        return CudaDriver.GetVersion(out int version) == CudaDriver.Success
+            ? $"{CudaDriver.Path}, for CUDA {version / 1000}.{version % 1000 / 10}"
+            : $"{CudaDriver.Path} does not answer";
     }
 
     private static string Compile()

@@ -9,8 +9,10 @@ public sealed class NvrtcTests
     public void SaysWhatTheCompilerSaid()
     {
         Requires.Nvrtc();
-        string message = Assert.Throws<InvalidOperationException>(() => KernelCompiler.Compile("wrong.cu", "#include \"kernel.h\"\nint x = y;", "sm_90", DType.F32)).Message;
-        Assert.Contains("wrong.cu(2): error: identifier \"y\" is undefined", message);
+        string message = Assert.Throws<DeviceException>(
+            () => KernelCompiler.Compile("wrong.cu", "#include \"kernel.h\"\nint x = y;", KernelCompiler.Options("sm_90", DType.F32))).Message;
+        Assert.StartsWith("wrong.cu did not compile (sm_90, NVRTC ", message);
+        Assert.Contains("wrong.cu(2): error: identifier \"y\" is undefined", message.Split('\n')[0]);
     }
 
     [Fact]

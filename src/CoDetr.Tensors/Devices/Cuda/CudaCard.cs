@@ -12,8 +12,7 @@ namespace CoDetr.Tensors;
 /// <param name="MemoryBytes">All of its memory.</param>
 internal sealed record CudaCard(int Index, int Handle, string Name, int Capability, int Multiprocessors, int SharedBytes, long MemoryBytes)
 {
-    /// <summary>The oldest generation that the kernels are compiled and tested for: Turing.</summary>
-    internal const int LeastCapability = 75;
+    private const int LeastVersion = 11040; // has every entry point that is called
 
     /// <summary>How many GPUs the driver shows. Throws if there is no driver or it does not start.</summary>
     internal static int Count()
@@ -25,6 +24,14 @@ internal sealed record CudaCard(int Index, int Handle, string Name, int Capabili
         }
 
         Check(CudaDriver.Init(0), "cuInit");
+        Check(CudaDriver.GetVersion(out int version), "cuDriverGetVersion");
+        if (version < LeastVersion)
+        {
+            throw new DeviceException(
+                $"The CUDA driver {CudaDriver.Path} is for CUDA {version / 1000}.{version % 1000 / 10}; {LeastVersion / 1000}.{LeastVersion % 1000 / 10} or newer is " +
+                "needed. Update NVIDIA's driver, or use --device cpu.");
+        }
+
         Check(CudaDriver.GetDeviceCount(out int count), "cuDeviceGetCount");
         return count;
     }

@@ -16,20 +16,29 @@ public sealed unsafe class CudaDevice : Device, IDisposable
     private readonly bool waitsAfterLaunch = Environment.GetEnvironmentVariable("CODETR_SYNC") == "1";
     private long launches;
     private long uploads;
+    private bool isCapturing;
     private bool isDisposed;
 
     /// <summary>Opens a GPU.</summary>
     /// <param name="index">Its place among the driver's devices.</param>
     public CudaDevice(int index = 0)
+        : this(CudaCard.Open(index), compilesAhead: false)
     {
-        Card = CudaCard.Open(index);
-        Description = $"cuda:{index} ({Card.Name}, {Card.Capability / 10}.{Card.Capability % 10})";
-        faults = new CudaFaults(Description);
+    }
+
+    /// <summary>Opens a GPU.</summary>
+    /// <param name="card">What the driver says of it.</param>
+    /// <param name="compilesAhead">Whether the first use of a storage type compiles all texts for it, on all cores; else each on its first use.</param>
+    internal CudaDevice(CudaCard card, bool compilesAhead)
+    {
+        Card = card;
+        Description = $"cuda:{card.Index} ({Card.Name}, {Card.Capability / 10}.{Card.Capability % 10})";
+        faults = new CudaFaults(Description, waitsAfterLaunch);
         faults.Check(CudaDriver.RetainContext(out context, Card.Handle), "cuDevicePrimaryCtxRetain");
         MakeCurrent();
         faults.Check(CudaDriver.CreateStream(out stream, CudaDriver.NonBlocking), "cuStreamCreate");
         memory = new CudaMemory(faults);
-        modules = new CudaModules(Card, faults);
+        modules = new CudaModules(Card, faults, new KernelLibrary(KernelCache.OfUser()), compilesAhead);
         transfers = new CudaTransfers(faults, stream);
     }
 
@@ -68,6 +77,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         lock (order)
         {
             MakeCurrent();
+            ThrowIfCapturing("wait");
             transfers.Synchronize();
         }
     }
@@ -104,7 +114,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
             isDisposed = true;
             _ = CudaDriver.SetCurrent(context);
             _ = CudaDriver.Synchronize(stream);
-            memory.FreeUnused();
+            memory.Trim();
             transfers.Free();
             modules.Unload();
             _ = CudaDriver.DestroyStream(stream);
@@ -133,6 +143,73 @@ public sealed unsafe class CudaDevice : Device, IDisposable
             CudaFunction found = modules.Of(function);
             found.AllowShared(sharedBytes);
             Launch(found, grid, block, sharedBytes, values);
+        }
+    }
+
+    /// <summary>Records what <paramref name="work"/> launches, to repeat it. It runs nothing, and may neither upload nor wait.</summary>
+    internal CudaGraph Capture(Action work)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            ThrowIfCapturing("be recorded once more");
+            long before = launches;
+            faults.Check(CudaDriver.BeginCapture(stream, CudaDriver.RelaxedCapture), "cuStreamBeginCapture");
+            CudaMemory.Pool pool = memory.BeginCapture();
+            nint graph = 0;
+            try
+            {
+                int ended;
+                isCapturing = true;
+                try
+                {
+                    work();
+                }
+                finally
+                {
+                    isCapturing = false;
+                    memory.EndCapture();
+                    ended = CudaDriver.EndCapture(stream, out graph);
+                }
+
+                faults.Check(ended, "cuStreamEndCapture");
+                faults.Check(CudaDriver.InstantiateGraph(out nint executable, graph, 0), "cuGraphInstantiateWithFlags");
+                return new CudaGraph(this, graph, executable, pool, launches - before);
+            }
+            catch
+            {
+                _ = graph == 0 ? 0 : CudaDriver.DestroyGraph(graph);
+                memory.Release(pool);
+                throw;
+            }
+            finally
+            {
+                launches = before; // nothing has run
+            }
+        }
+    }
+
+    internal void Launch(CudaGraph graph)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            ThrowIfCapturing("repeat a recording");
+            launches += graph.Launches;
+            faults.Note("graph", new Dim3((int)graph.Launches), new Dim3(1));
+            faults.Check(CudaDriver.LaunchGraph(graph.Executable, stream), "cuGraphLaunch");
+            WaitIfAsked("graph");
+        }
+    }
+
+    internal void Release(CudaMemory.Pool graph)
+    {
+        lock (order)
+        {
+            if (!isDisposed)
+            {
+                memory.Release(graph);
+            }
         }
     }
 
@@ -168,6 +245,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
             lock (order)
             {
                 MakeCurrent();
+                memory.NameNew("zeros");
                 faults.Check(CudaDriver.Fill(pointer, 0, (nuint)bytes, stream), "cuMemsetD8Async");
             }
         }
@@ -190,7 +268,9 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         lock (order)
         {
             MakeCurrent();
+            ThrowIfCapturing("upload");
             uploads++;
+            memory.NameNew("uploads");
             transfers.Upload(from, to);
         }
     }
@@ -200,6 +280,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         lock (order)
         {
             MakeCurrent();
+            ThrowIfCapturing("download");
             transfers.Download(from, to);
         }
     }
@@ -228,9 +309,22 @@ public sealed unsafe class CudaDevice : Device, IDisposable
                 "cuLaunchKernel");
         }
 
-        if (waitsAfterLaunch)
+        WaitIfAsked(function.Name);
+    }
+
+    private void WaitIfAsked(string name)
+    {
+        if (waitsAfterLaunch && !isCapturing)
         {
-            faults.Check(CudaDriver.Synchronize(stream), function.Name);
+            faults.Check(CudaDriver.Synchronize(stream), name);
+        }
+    }
+
+    private void ThrowIfCapturing(string what)
+    {
+        if (isCapturing)
+        {
+            throw new InvalidOperationException($"What is recorded to be repeated cannot {what}.");
         }
     }
 

@@ -49,23 +49,23 @@ internal sealed class CudaMemory(CudaFaults faults)
 
         unnamed.Remove(pointer);
         LiveBytes -= block.Bytes;
-        Pool pool = captured ?? block.Pool; // what a graph touches stays its own as long as it lives
+        Pool pool = block.Pool == shared ? captured ?? shared : block.Pool; // what a graph touches stays its own as long as it lives
         if (IsPooled || pool != shared)
         {
             pool.Put(block.Size, pointer);
         }
         else if (!faults.IsLost)
         {
-            faults.Check(CudaDriver.Free(pointer), "cuMemFree");
+            faults.Remember(CudaDriver.Free(pointer), "cuMemFree");
         }
     }
 
-    /// <summary>Says which kernel has written to what was allocated since the last launch: shown when memory runs out.</summary>
-    internal void NameNew(string kernel)
+    /// <summary>Says what was done first with what has been allocated since the last call: shown when memory runs out.</summary>
+    internal void NameNew(string owner)
     {
         foreach (nint pointer in unnamed)
         {
-            live[pointer] = live[pointer] with { Owner = kernel };
+            live[pointer] = live[pointer] with { Owner = owner };
         }
 
         unnamed.Clear();
@@ -76,19 +76,7 @@ internal sealed class CudaMemory(CudaFaults faults)
     {
         foreach (nint pointer in shared.TakeAll())
         {
-            if (!faults.IsLost)
-            {
-                faults.Check(CudaDriver.Free(pointer), "cuMemFree");
-            }
-        }
-    }
-
-    /// <summary>As <see cref="Trim"/>, at the end: nobody minds what the driver says.</summary>
-    internal void FreeUnused()
-    {
-        foreach (nint pointer in shared.TakeAll())
-        {
-            _ = CudaDriver.Free(pointer);
+            faults.Remember(faults.IsLost ? CudaDriver.Success : CudaDriver.Free(pointer), "cuMemFree");
         }
     }
 
@@ -128,10 +116,10 @@ internal sealed class CudaMemory(CudaFaults faults)
             string memory = CudaDriver.GetMemory(out nuint free, out nuint total) == CudaDriver.Success
                 ? $" of the card's {Mebibytes((long)total)}, {Mebibytes((long)free)} are free"
                 : "";
-            string largest = string.Join(", ", live.Values.GroupBy(block => block.Owner ?? "uploads").Select(group => (Name: group.Key, Bytes: group.Sum(b => b.Bytes)))
+            string largest = string.Join(", ", live.Values.GroupBy(block => block.Owner ?? "not yet used").Select(group => (Name: group.Key, Bytes: group.Sum(b => b.Bytes)))
                 .OrderByDescending(group => group.Bytes).Take(4).Select(group => $"{group.Name} {Mebibytes(group.Bytes)}"));
             throw new DeviceMemoryException(
-                $"No memory for {Mebibytes(asked)}; tensors hold {Mebibytes(LiveBytes)}{memory}. Largest by kernel: {largest}. Use a smaller batch or picture, or Recompute.");
+                $"No memory for {Mebibytes(asked)}; tensors hold {Mebibytes(LiveBytes)}{memory}. Most is held by {largest}. Use a smaller batch or picture, or Recompute.");
         }
 
         faults.Check(result, "cuMemAlloc");

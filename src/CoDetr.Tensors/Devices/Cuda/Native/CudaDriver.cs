@@ -13,6 +13,7 @@ internal static unsafe partial class CudaDriver
     internal const int NotReady = 600;
     internal const uint NonBlocking = 1;
     internal const uint DisableTiming = 2;
+    internal const int RelaxedCapture = 2; // memory may be allocated meanwhile
 
     private const string Library = "cuda";
 

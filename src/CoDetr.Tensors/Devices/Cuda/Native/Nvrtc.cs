@@ -25,14 +25,42 @@ internal static unsafe partial class Nvrtc
     /// <summary>What was tried, in order, and what came of it.</summary>
     internal static IReadOnlyList<string> Tried => Found.Value.Tried;
 
+    /// <summary>For example 11.8.</summary>
+    internal static string VersionText => IsAvailable && Version(out int major, out int minor) == 0 ? $"{major}.{minor}" : "unknown";
+
+    /// <summary>The capabilities that it compiles for, ascending; each is 10 · major + minor.</summary>
+    internal static int[] Architectures()
+    {
+        if (GetArchitectureCount(out int count) != 0)
+        {
+            return [];
+        }
+
+        int[] architectures = new int[count];
+        return GetArchitectures(architectures) == 0 ? architectures : [];
+    }
+
+    /// <summary>What the library calls a result.</summary>
+    internal static string Words(int result) => Marshal.PtrToStringUTF8(GetErrorString(result)) ?? $"NVRTC error {result}";
+
+    internal static void ThrowIfMissing()
+    {
+        if (!IsAvailable)
+        {
+            throw new DeviceException(
+                "NVRTC, the compiler of the GPU's kernels, was not found. Install it (scripts/install-nvrtc.sh, or NVIDIA's cuda-nvrtc package) or set CODETR_NVRTC to its " +
+                $"file or folder; or use --device cpu. Tried: {string.Join("; ", Tried)}.");
+        }
+    }
+
     [LibraryImport(Library, EntryPoint = "nvrtcVersion")]
     internal static partial int Version(out int major, out int minor);
 
     [LibraryImport(Library, EntryPoint = "nvrtcGetNumSupportedArchs")]
-    internal static partial int GetArchitectureCount(out int count);
+    private static partial int GetArchitectureCount(out int count);
 
     [LibraryImport(Library, EntryPoint = "nvrtcGetSupportedArchs")]
-    internal static partial int GetArchitectures(Span<int> architectures);
+    private static partial int GetArchitectures(Span<int> architectures);
 
     [LibraryImport(Library, EntryPoint = "nvrtcCreateProgram", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int CreateProgram(out nint program, string text, string name, int headers, string[] headerTexts, string[] headerNames);
@@ -62,5 +90,5 @@ internal static unsafe partial class Nvrtc
     internal static partial int GetPtx(nint program, Span<byte> ptx);
 
     [LibraryImport(Library, EntryPoint = "nvrtcGetErrorString")]
-    internal static partial nint GetErrorString(int result);
+    private static partial nint GetErrorString(int result);
 }
