@@ -17,6 +17,7 @@ TEST(calls_without_a_context) {
 TEST(a_kernel_fault_sticks_until_the_context_ends) {
     {
         CUcontext context = nullptr;
+        OK(cuInit(0));
         OK(cuDevicePrimaryCtxRetain(&context, 0));
         OK(cuCtxSetCurrent(context));
         CUstream stream = nullptr;
