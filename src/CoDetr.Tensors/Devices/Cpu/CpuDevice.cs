@@ -149,7 +149,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Gemm(in GemmProblem problem)
     {
-        RequireF32(problem.IsF32);
+        CheckTypes(problem.TypeA, problem.TypeB, problem.TypeC);
         if (gemm == 0)
         {
             gemm = HostKernels.Find("cpu_gemm", DType.F32);
@@ -160,7 +160,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem)
     {
-        RequireF32(problem.IsF32);
+        CheckTypes(problem.TypeX, problem.TypeW, problem.TypeY);
         ref nint function = ref Convolutions[(int)pass];
         if (function == 0)
         {
@@ -179,11 +179,11 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         Run(function, problem, products);
     }
 
-    private static void RequireF32(bool isF32)
+    private static void CheckTypes(DType first, DType second, DType third)
     {
-        if (!isF32)
+        if (first != DType.F32 || second != DType.F32 || third != DType.F32)
         {
-            throw new NotSupportedException("The CPU device multiplies f32 only.");
+            throw new NotSupportedException($"The CPU multiplies f32 only, not {first}, {second} and {third}. Use --precision f32, or a GPU.");
         }
     }
 
