@@ -197,6 +197,117 @@ struct LaneRow {
 #endif
 };
 
+// A row that a kernel goes over more than once. On the GPU the lanes of its team hold it in registers, `held` values each, so that memory
+// is read once; a longer row, and every row of the CPU (it lies in a near cache), is read again. f(c, v, j): element c has the value v;
+// other rows of the same team and length have theirs at(c, j).
+template <int held, class T = real>
+struct HeldRow {
+#if CODETR_GPU
+    acc v[held];
+    int n;
+    METHOD HeldRow(const T* x, int n) : n(n) {
+        UNROLL for (int j = 0; j < held; ++j) {
+            const int c = threadIdx.x + blockDim.x * j;
+            v[j] = c < n ? (acc)x[c] : acc(0);
+        }
+    }
+    METHOD acc at(int, int j) const { return v[j]; }
+    template <class F>
+    METHOD void each(F f) const {
+        UNROLL for (int j = 0; j < held; ++j) {
+            const int c = threadIdx.x + blockDim.x * j;
+            if (c < n) f(c, v[j], j);
+        }
+    }
+    template <class F>
+    METHOD acc sum(F f) const {
+        acc s = 0;
+        each([&](int c, acc x, int j) { s += f(c, x, j); });
+        return team_combine(s, [](acc a, acc b) { return a + b; });
+    }
+    METHOD acc max() const {
+        acc top = -(acc)INFINITY;
+        each([&](int, acc x, int) { top = top < x ? x : top; });
+        return team_combine(top, [](acc a, acc b) { return a < b ? b : a; });
+    }
+    // Values become f(c, v, j). Where nothing is held, y keeps them from then on.
+    template <class F>
+    METHOD void replace(T*, F f) {
+        UNROLL for (int j = 0; j < held; ++j) {
+            const int c = threadIdx.x + blockDim.x * j;
+            if (c < n) v[j] = f(c, v[j], j);
+        }
+    }
+    METHOD void store(T* y) const {  // after replace(y, …)
+        each([&](int c, acc x, int) { y[c] = (T)x; });
+    }
+};
+template <class T>
+struct HeldRow<0, T> {
+#endif
+    const T* x;
+    int n;
+    METHOD HeldRow(const T* x, int n) : x(x), n(n) {}
+    METHOD acc at(int c, int) const { return (acc)x[c]; }
+    template <class F>
+    METHOD void each(F f) const {
+        LANE_LOOP (c, n) f(c, (acc)x[c], 0);
+    }
+    template <class F>
+    METHOD acc sum(F f) const {
+        return team_sum(n, [&](int c) { return f(c, (acc)x[c], 0); });
+    }
+    METHOD acc max() const {
+        return team_max(n, [&](int c) { return (acc)x[c]; });
+    }
+    template <class F>
+    METHOD void replace(T* y, F f) {
+        LANE_LOOP (c, n) y[c] = (T)f(c, (acc)x[c], 0);
+        x = y;
+    }
+    METHOD void store(T*) const {}
+};
+
+// body(held) for rows of n: what a lane has to hold, as Work.Rows counts on it. body(n, held): the CPU's compilers make no loops of lengths
+// that they know; short ones (16 sampling points, 4 levels, …) come by the million.
+#if CODETR_GPU
+#define FOR_HELD(n, body)                 \
+    {                                     \
+        if ((n) <= 8 * (int)blockDim.x) { \
+            body(8)                       \
+        } else {                          \
+            body(0)                       \
+        }                                 \
+    }
+#define FOR_LENGTH(n, body)               \
+    {                                     \
+        if ((n) <= 8 * (int)blockDim.x) { \
+            body(n, 8)                    \
+        } else {                          \
+            body(n, 0)                    \
+        }                                 \
+    }
+#else
+#define FOR_HELD(n, body) body(0)
+#define FOR_LENGTH(n, body)    \
+    switch (n) {               \
+        case 4:                \
+            body(4, 0) break;  \
+        case 8:                \
+            body(8, 0) break;  \
+        case 12:               \
+            body(12, 0) break; \
+        case 16:               \
+            body(16, 0) break; \
+        case 20:               \
+            body(20, 0) break; \
+        case 32:               \
+            body(32, 0) break; \
+        default:               \
+            body(n, 0)         \
+    }
+#endif
+
 FN acc m_sigmoid(acc x) { return acc(1) / (acc(1) + m_exp(-x)); }
 template <class T>
 FN T m_min(T a, T b) {

@@ -44,7 +44,7 @@ public abstract class Device
     /// </summary>
     /// <param name="name"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
     /// <param name="workers">Threads of a CPU device.</param>
-    public static Device Open(string? name = null, int? workers = null) => DeviceChoice.Open(name, workers);
+    public static Device Open(string? name = null, int? workers = null) => DeviceChoice.Open(name, workers, compilesAhead: true);
 
     /// <summary>Starts a new high-water mark at the present level.</summary>
     public abstract void ResetPeak();

@@ -154,7 +154,7 @@ internal sealed class AttentionPlan
     }
 
     /// <summary>One team for each row of scores.</summary>
-    internal Work Work(AttentionChunk chunk) => Tensors.Work.Teams((long)chunk.Images * chunk.Heads * chunk.Queries, KeyCount, cost: 4L * KeyCount);
+    internal Work Work(AttentionChunk chunk) => Tensors.Work.Rows((long)chunk.Images * chunk.Heads * chunk.Queries, KeyCount, cost: 4L * KeyCount);
 
     /// <summary>One team for each row of the bias that the chunk meets.</summary>
     internal Work BiasWork(AttentionChunk chunk) => Tensors.Work.Teams(

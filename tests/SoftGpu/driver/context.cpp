@@ -18,6 +18,7 @@ size_t count_of(const Table& table, const Context& context) {
 }
 
 void report_leaks(const Context& context) {
+    if (context.error) return;  // after a fault nothing can be given back
     std::string alive;
     auto add = [&](size_t count, const std::string& kind) {
         if (count) alive += (alive.empty() ? "" : ", ") + std::to_string(count) + " " + kind + (count > 1 ? "s" : "");

@@ -51,7 +51,7 @@ CUresult begin_call(const char* name) {
     return result;
 }
 
-void end_call(CUresult) { call = ""; }
+void end_call() { call = ""; }
 
 CUresult current_context(std::shared_ptr<Context>& context) {
     auto& stack = context_stack();

@@ -13,7 +13,7 @@ namespace softgpu {
 
 std::mutex& driver_lock();
 CUresult begin_call(const char* name);  // success, or what the call must answer at once
-void end_call(CUresult result);
+void end_call();
 CUresult current_context(std::shared_ptr<Context>& context);  // of this thread
 std::vector<CUcontext>& context_stack();
 bool in_host_function();  // a host function may not call the driver
@@ -33,7 +33,7 @@ CUresult any_time(Body body, const char* name = __builtin_FUNCTION()) {
         report_misuse(exception.what());
         result = CUDA_ERROR_UNKNOWN;
     }
-    end_call(result);
+    end_call();
     return result;
 }
 

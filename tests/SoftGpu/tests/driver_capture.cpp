@@ -103,15 +103,16 @@ TEST(launches_of_one_graph_follow_one_another) {
     DeviceNumbers values(1, 1);
     Captured graph;
     begin(first);
-    OK(add.launch(first, values.address, 1, 1));
+    OK(cuMemsetD32Async(values.address, 10, 1, first));
     OK(add.launch(first, values.address, 1, 1));
     graph.end(first);
-    for (int i = 0; i < 5; i++) {
+    int wrong = wrong_seeds([&] {
         OK(cuGraphLaunch(graph.exec, first));
         OK(cuGraphLaunch(graph.exec, second));
-    }
-    OK(cuCtxSynchronize());
-    EQUAL(21u, number_at(values.address));
+        OK(cuCtxSynchronize());
+        return number_at(values.address) != 11;
+    });
+    EQUAL(0, wrong);
 }
 
 TEST(a_graph_inside_a_graph) {
@@ -281,5 +282,4 @@ TEST(a_graph_that_outlives_its_pinned_memory) {
     EQUAL(CUDA_ERROR_ILLEGAL_ADDRESS, cuStreamSynchronize(stream));
     FINDING("the pinned memory was freed before the copy ran");
     OK(cuCtxDestroy_v2(context));
-    FINDING("1 allocation of 4 bytes (4), 1 stream, 1 graph, 1 executable graph");
 }
