@@ -124,9 +124,9 @@ SOFTGPU_API CUresult cuEventElapsedTime(float* milliseconds, CUevent start_handl
         if (start.captured || end->captured) return CUDA_ERROR_CAPTURED_EVENT;
         bool timed = !((start.flags | end->flags) & CU_EVENT_DISABLE_TIMING);
         if (!timed || !start.record || !end->record || start.context != end->context) return CUDA_ERROR_INVALID_HANDLE;
-        bool done = poll(start.record) & poll(end->record);
+        bool started = poll(start.record), ended = poll(end->record);
         if (context.error) return context.error;
-        if (!done) return CUDA_ERROR_NOT_READY;
+        if (!started || !ended) return CUDA_ERROR_NOT_READY;
         *milliseconds = float((end->record->finished - start.record->finished) * 1e3);
         return CUDA_SUCCESS;
     });
