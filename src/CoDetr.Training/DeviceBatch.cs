@@ -5,7 +5,7 @@ using CoDetr.Tensors;
 
 namespace CoDetr.Training;
 
-/// <summary>All that a step needs from the host, on the device: one allocation, one transfer.</summary>
+/// <summary>All that a step needs from the host, on the device: views of one array that came in one transfer.</summary>
 /// <param name="Pictures">The pictures and their sizes.</param>
 /// <param name="Truth">What they show.</param>
 /// <param name="Share">What the losses' gradient is multiplied by: <c>f32[]</c>.</param>
@@ -15,54 +15,75 @@ internal sealed record DeviceBatch(ImageBatch Pictures, Truth Truth, Tensor Shar
     /// <summary>Uploads a batch.</summary>
     internal static DeviceBatch Upload(Batch batch, float share = 1, UpdateNumbers numbers = default)
     {
-        (int count, int most) = (batch.Count, Math.Max(batch.MaxObjects, 1));
-        Parcel parcel = new(batch.Images.AsSpan(0, batch.ImageElements + batch.Room), batch.ImageElements);
-        int boxes = parcel.Add<float>(batch.Boxes, count * most * 4), labels = parcel.Add<int>(batch.Labels, count * most);
-        int counts = parcel.Add<int>(batch.ObjectCounts, count), sizes = parcel.Reserve(2 * count, out Span<float> sizesOf);
-        for (int i = 0; i < count; i++)
-        {
-            (sizesOf[2 * i], sizesOf[(2 * i) + 1]) = (batch.Heights[i], batch.Widths[i]);
-        }
-
-        int shareAt = parcel.Add<float>([share], 1), numbersAt = parcel.Add<double>(numbers.ToArray(), 5);
-        Tensor whole = Tensor.From(parcel.Written, [parcel.Written.Length]);
-        whole.Storage.IsKept = true; // backward frees what its ops read, but the update still reads here
-        ImageSize[] imageSizes = [.. batch.Heights.Zip(batch.Widths, (height, width) => new ImageSize(height, width))];
-        return new DeviceBatch(
-            new ImageBatch(whole.View(0, [count, batch.Height, batch.Width, ImageU8.Channels]), imageSizes, whole.View(sizes, [count, 2])),
-            new Truth(whole.View(boxes, [count, most, 4]), whole.View(labels, [count, most], DType.I32), whole.View(counts, [count], DType.I32), batch.ObjectCounts),
-            whole.View(shareAt, []),
-            whole.View(numbersAt, [5], DType.F64));
+        BatchLayout layout = BatchLayout.Of(batch, Math.Max(batch.MaxObjects, 1));
+        return layout.View(Tensor.From(layout.Fill(batch, share, numbers), [layout.Length]), batch);
     }
+}
 
-    /// <summary>Writes arrays one after another into the room behind the pixels, each at a multiple of sixteen bytes.</summary>
-    private ref struct Parcel(Span<float> memory, int used)
+/// <summary>
+/// Where everything lies in the array that a step sends: behind the pixels, in the room that a <see cref="Batch"/> has there; each part at a multiple of
+/// sixteen bytes. Places are in elements of four bytes.
+/// </summary>
+/// <param name="Count">Pictures.</param>
+/// <param name="Height">Pixels, with padding.</param>
+/// <param name="Width">Pixels, with padding.</param>
+/// <param name="Most">Objects that each picture has room for.</param>
+internal readonly record struct BatchLayout(int Count, int Height, int Width, int Most)
+{
+    private const int Alignment = 4;
+
+    /// <summary>Elements of all.</summary>
+    internal int Length => Numbers + (UpdateNumbers.Count * sizeof(double) / sizeof(float));
+
+    private int Pixels => Count * Height * Width * ImageU8.Channels;
+
+    private int Boxes => Aligned(Pixels);
+
+    private int Labels => Aligned(Boxes + (Count * Most * 4));
+
+    private int Counts => Aligned(Labels + (Count * Most));
+
+    private int Sizes => Aligned(Counts + Count);
+
+    private int Share => Aligned(Sizes + (2 * Count));
+
+    private int Numbers => Aligned(Share + 1);
+
+    internal static BatchLayout Of(Batch batch, int most) => new(batch.Count, batch.Height, batch.Width, most);
+
+    /// <summary>Writes everything behind the batch's pixels.</summary>
+    /// <returns>All that is to be sent.</returns>
+    internal ReadOnlySpan<float> Fill(Batch batch, float share, UpdateNumbers numbers)
     {
-        private const int Alignment = 4;
-        private readonly Span<float> memory = memory;
-        private int used = used;
-
-        /// <summary>What is to be sent.</summary>
-        internal readonly ReadOnlySpan<float> Written => memory[..used];
-
-        /// <summary>Appends an array, and zeros up to <paramref name="count"/> elements; gives its place.</summary>
-        internal int Add<T>(scoped ReadOnlySpan<T> values, int count)
-            where T : unmanaged
+        Span<float> all = batch.Images.AsSpan(0, Length);
+        all[Pixels..].Clear();
+        Span<int> integers = MemoryMarshal.Cast<float, int>(all);
+        for (int i = 0; i < Count; i++)
         {
-            int at = Reserve(count * Marshal.SizeOf<T>() / sizeof(float), out Span<float> place);
-            place.Clear();
-            values.CopyTo(MemoryMarshal.Cast<float, T>(place));
-            return at;
+            int objects = batch.ObjectCounts[i];
+            batch.Boxes.AsSpan(i * batch.MaxObjects * 4, objects * 4).CopyTo(all[(Boxes + (i * Most * 4))..]);
+            batch.Labels.AsSpan(i * batch.MaxObjects, objects).CopyTo(integers[(Labels + (i * Most))..]);
+            integers[Counts + i] = objects;
+            (all[Sizes + (2 * i)], all[Sizes + (2 * i) + 1]) = (batch.Heights[i], batch.Widths[i]);
         }
 
-        /// <summary>Makes room for so many elements; gives its place.</summary>
-        internal int Reserve(int count, out Span<float> place)
-        {
-            int at = (used + Alignment - 1) / Alignment * Alignment;
-            memory[used..at].Clear();
-            used = at + count;
-            place = memory[at..used];
-            return at;
-        }
+        all[Share] = share;
+        numbers.ToArray().CopyTo(MemoryMarshal.Cast<float, double>(all[Numbers..]));
+        return all;
     }
+
+    /// <summary>The parts of the array on the device.</summary>
+    internal DeviceBatch View(Tensor whole, Batch batch)
+    {
+        whole.Storage.IsKept = true; // backward frees what its ops read, but the update still reads here
+        ImageSize[] sizes = [.. batch.Heights.Zip(batch.Widths, (height, width) => new ImageSize(height, width))];
+        return new DeviceBatch(
+            new ImageBatch(whole.View(0, [Count, Height, Width, ImageU8.Channels]), sizes, whole.View(Sizes, [Count, 2])),
+            new Truth(
+                whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32), batch.ObjectCounts),
+            whole.View(Share, []),
+            whole.View(Numbers, [UpdateNumbers.Count], DType.F64));
+    }
+
+    private static int Aligned(int place) => (place + Alignment - 1) / Alignment * Alignment;
 }

@@ -21,11 +21,14 @@ public readonly record struct AdamWSettings(double Rate, double Decay = 1e-4, do
 public readonly record struct UpdateNumbers(
     double Rate, double FirstCorrection = 1, double SecondCorrection = 1, double Unscale = 1, double AverageShare = 0)
 {
+    /// <summary>How many they are.</summary>
+    public const int Count = 5;
+
     /// <summary>As the kernels read them, <c>f64[5]</c>.</summary>
     public double[] ToArray() => [Rate, FirstCorrection, SecondCorrection, Unscale, AverageShare];
 
     /// <summary>On a device; a training step sends them along with its batch instead.</summary>
-    public Tensor Upload(Device device) => Tensor.From<double>(ToArray(), [5], device);
+    public Tensor Upload(Device device) => Tensor.From<double>(ToArray(), [Count], device);
 }
 
 /// <summary>
