@@ -18,6 +18,7 @@ struct Settings {
 };
 
 Settings& settings();
-bool configure(const std::string& name, const std::string& value);  // false: unknown name or bad value
+// By the variable's name, with or without SOFTGPU_. False: unknown name or bad value.
+bool configure(const std::string& name, const std::string& value);
 
 }  // namespace softgpu
