@@ -44,9 +44,11 @@ uint32_t merged(uint32_t old, uint32_t epoch, uint32_t me, bool strong, uint32_t
     return cell(epoch, block, strong && (!current || (old & 16)), bytes | (current ? old & 15 : 0));
 }
 
-// Another block touched the word in this launch, and not both atomically.
+// Another block touched the word in this launch, and not both atomically. Whose bytes are whose is no longer known once several blocks have
+// touched different parts of a word: parts of it pass from then on.
 bool conflicts(uint32_t c, uint32_t epoch, uint32_t me, bool strong, uint32_t bytes) {
-    return epoch_in(c) == epoch && block_in(c) != me && (c & bytes & 15) != 0 && !(strong && (c & 16));
+    const bool known = bytes == 15 || block_in(c) != several;
+    return epoch_in(c) == epoch && block_in(c) != me && known && (c & bytes & 15) != 0 && !(strong && (c & 16));
 }
 
 // Records words [first, first + n) and says whether any is raced for. What ld.global.nc reads, not even the own block may write.
