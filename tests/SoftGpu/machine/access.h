@@ -11,6 +11,11 @@ enum class Access : uint8_t { read, write, atomic };
 
 struct Addresses {
     alignas(64) uint64_t at[lanes];
+
+    // Gives the lanes outside the mask the address of one inside: then all 32 can be treated alike. lane: whose it is.
+    void fill(uint32_t mask, uint32_t lane[lanes]);
+    bool in_a_row(unsigned bytes) const;  // one lane behind the other
+    bool alike() const;                   // all at one address
 };
 
 // The addresses of an instruction's lanes: register plus offset.

@@ -217,12 +217,10 @@ void finish_copies(Warp& w, unsigned groups_left) {
             continue;
         }
         const unsigned bytes = copy.instruction->mode;
-        Instruction part = *copy.instruction;  // for each side's space
         alignas(64) std::byte values[lanes * 16] = {};
         Addresses from, to;
         std::memcpy(from.at, copy.from, sizeof from.at);
         std::memcpy(to.at, copy.to, sizeof to.at);
-        part.space = Space::global;
         uint32_t whole = 0;
         for_lanes(copy.mask, [&](unsigned l) { whole |= static_cast<uint32_t>(copy.bytes[l] == bytes) << l; });
         const uint32_t read = whole ? admit_global(w, *copy.instruction, whole, from, bytes, Access::read) : 0;
