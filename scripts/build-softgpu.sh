@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the soft GPU, a stand-in for the CUDA driver library that executes PTX on the CPU; only what changed.
-#   build-softgpu.sh OUT [CXX]     OUT gets libcuda.so.1 and softgpu-tests; CODETR_CXX or CXX choose the compiler
+#   build-softgpu.sh OUT [CXX]     OUT gets libcuda.so.1, softgpu-tests and softgpu-driver-tests; CODETR_CXX or CXX choose the compiler
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$1
@@ -45,19 +45,19 @@ export -f compile
 export compiler launcher
 
 mkdir -p "$out/obj"
-jobs=() library=() tests=()
+jobs=() library=() tests=() driver_tests=()
 while read -r file; do
     name=${file#"$source"/}
     object=$out/obj/${name//\//_}.o
     jobs+=("compile $file $object $flags -MMD")
-    case $name in tests/*) tests+=("$object") ;; *) library+=("$object") ;; esac
+    case $name in tests/driver_*) driver_tests+=("$object") ;; tests/*) tests+=("$object") ;; *) library+=("$object") ;; esac
 done < <(find "$source" -name '*.cpp' | sort)
 printf '%s\0' "${jobs[@]}" | xargs -0 -P "$(nproc)" -I{} bash -euc '{}'
 
 link() { # TARGET OBJECTS AND FLAGS…
     local target=$1
     shift
-    if [ ! -e "$target" ] || [ -n "$(find "${library[@]}" ${tests[@]+"${tests[@]}"} -newer "$target" -print -quit)" ] || [ "$(cat "$target.list" 2>/dev/null)" != "$*" ]; then
+    if [ ! -e "$target" ] || [ -n "$(find "$out"/obj/*.o -newer "$target" -print -quit)" ] || [ "$(cat "$target.list" 2>/dev/null)" != "$*" ]; then
         "$compiler" "$@" -o "$target.new"
         mv "$target.new" "$target"
         echo "$*" >"$target.list"
@@ -66,3 +66,5 @@ link() { # TARGET OBJECTS AND FLAGS…
 link "$out/libcuda.so.1" -shared -Wl,-soname,libcuda.so.1 "${library[@]}" -pthread
 # The tests reach inside, so they take the objects, not the library's few exported names.
 if [ ${#tests[@]} -gt 0 ]; then link "$out/softgpu-tests" "${tests[@]}" "${library[@]}" -pthread -ldl; fi
+# The driver's tests are a client like any other.
+link "$out/softgpu-driver-tests" "${driver_tests[@]}" "$out/libcuda.so.1" "-Wl,-rpath,\$ORIGIN" -pthread -ldl
