@@ -39,9 +39,6 @@ bool Parser::number(uint64_t& value) {
 }
 
 bool Parser::parse() {
-    while (now().kind != TokenKind::end)  // files first: they may be named behind the functions that were compiled from them
-        if (take().is(".file") && !file()) return false;
-    at = 0;
     while (now().kind != TokenKind::end) {
         const Token word = take();
         bool good = true;
