@@ -6,6 +6,9 @@ internal static class Settings
     /// <summary>Tiny sizes, once: shows that every benchmark runs.</summary>
     internal static bool Smoke { get; set; }
 
+    /// <summary>Sizes that the soft GPU can run in seconds and that still fill it: for counting.</summary>
+    internal static bool Counts { get; set; }
+
     /// <summary>Arrays larger than this count as lying in memory, smaller ones in a cache: their speed is no share of a large copy's.</summary>
     internal const long CacheBytes = 32 << 20;
 

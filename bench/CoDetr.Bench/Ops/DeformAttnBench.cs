@@ -24,6 +24,8 @@ public class DeformAttnBench : OpBench<PyramidSize>
 
     internal override PyramidSize[] Tiny => [new(10, 13)];
 
+    internal override PyramidSize[] Counted => [new(20, 27)];
+
     internal override PyramidSize[] Real => [new(100, 134)];
 
     internal override Peer Peer => Peer.Onnx;

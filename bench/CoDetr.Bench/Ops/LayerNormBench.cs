@@ -7,6 +7,8 @@ public class LayerNormBench : OpBench<Rows>
 {
     internal override Rows[] Tiny => [new(5, 24)];
 
+    internal override Rows[] Counted => [new(256, 256), new(64, 900)];
+
     internal override Rows[] Real => [new(300, 256), new(17821, 256), new(35642, 256)];
 
     internal override long Bytes => 2 * Size.Elements * sizeof(float);

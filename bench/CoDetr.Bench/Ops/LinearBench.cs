@@ -7,6 +7,8 @@ public class LinearBench : OpBench<ProductSize>
 {
     internal override ProductSize[] Tiny => [new(65, 33, 17)];
 
+    internal override ProductSize[] Counted => [new(1024, 256, 256)];
+
     internal override ProductSize[] Real => [new(35642, 256, 256), new(35642, 1024, 256)];
 
     internal override double Operations => Size.Operations;

@@ -7,6 +7,8 @@ public class MatMulBench : OpBench<ProductSize>
 {
     internal override ProductSize[] Tiny => [new(65, 33, 17)];
 
+    internal override ProductSize[] Counted => [new(512, 256, 256)];
+
     internal override ProductSize[] Real => [new(2048, 2048, 2048)];
 
     internal override double Operations => Size.Operations;

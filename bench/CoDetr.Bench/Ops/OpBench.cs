@@ -12,12 +12,15 @@ public abstract class SizedBench<TSize> : KernelBench
     public TSize Size { get; set; } = default!;
 
     /// <summary>The sizes of this program's run.</summary>
-    public IEnumerable<TSize> Sizes => Settings.Smoke ? Tiny : Real;
+    public IEnumerable<TSize> Sizes => Settings.Smoke ? Tiny : Settings.Counts ? Counted : Real;
 
     internal override string SizeName => Size.ToString()!;
 
     /// <summary>Sizes for the smoke run: one of each kind.</summary>
     internal abstract TSize[] Tiny { get; }
+
+    /// <summary>Sizes for counting on the soft GPU.</summary>
+    internal virtual TSize[] Counted => Tiny;
 
     /// <summary>The sizes that matter.</summary>
     internal abstract TSize[] Real { get; }

@@ -9,6 +9,8 @@ public class OptimizerBench : SizedBench<int>
 
     internal override int[] Tiny => [96];
 
+    internal override int[] Counted => [65536];
+
     internal override int[] Real => [40_000_000];
 
     internal override string SizeName => $"{Size / 1e6:0.####} M parameters";

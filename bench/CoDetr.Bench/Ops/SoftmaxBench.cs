@@ -7,6 +7,8 @@ public class SoftmaxBench : OpBench<Rows>
 {
     internal override Rows[] Tiny => [new(5, 24)];
 
+    internal override Rows[] Counted => [new(64, 900), new(512, 16)];
+
     internal override Rows[] Real => [new(14400, 900), new(570272, 16)];
 
     internal override long Bytes => 2 * Size.Elements * sizeof(float);

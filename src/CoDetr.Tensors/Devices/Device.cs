@@ -41,6 +41,9 @@ public abstract class Device
     /// <summary>How often the host has waited for the device so far: downloads and synchronisations.</summary>
     public abstract long Waits { get; }
 
+    /// <summary>Whether activations can be stored as this type.</summary>
+    public virtual bool Stores(DType dtype) => dtype.IsFloat;
+
     /// <summary>Whether <see cref="Open"/> takes this: <c>cpu</c>, <c>cuda</c> (the first GPU) or <c>cuda:N</c>.</summary>
     public static bool IsName(string name) => DeviceChoice.IsName(name);
 

@@ -20,7 +20,7 @@ public enum Activation
 
 /// <summary>
 /// A batch of products <c>c = activation(scale · alpha · op(a) op(b) + bias + residual) [+ c]</c>; all row-major.
-/// Mirrors <c>GemmArgs</c> in <c>kernels/cpu/args.h</c>: pointers of the device, sizes and strides in elements.
+/// Mirrors <c>GemmArgs</c> in <c>kernels/cpu/args.h</c>: pointers of the device, sizes and strides in elements. Scale and bias are f32; sums are too.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct GemmProblem
@@ -46,6 +46,9 @@ internal struct GemmProblem
     internal Activation Activation;
     internal int Accumulate;
     internal float Alpha;
+    internal DType TypeA; // from here on the CPU, which knows f32 only, does not look
+    internal DType TypeB;
+    internal DType TypeC; // of the residual too
 }
 
 /// <summary>Which of the three convolutions.</summary>
@@ -87,4 +90,7 @@ internal struct ConvolutionProblem
     internal nint Residual;
     internal Activation Activation;
     internal int Accumulate;
+    internal DType TypeX; // from here on the CPU, which knows f32 only, does not look
+    internal DType TypeW;
+    internal DType TypeY; // of the residual too
 }

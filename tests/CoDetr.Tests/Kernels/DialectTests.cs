@@ -41,6 +41,6 @@ public sealed partial class DialectTests
     [GeneratedRegex(@"//[^\n]*|/\*.*?\*/", RegexOptions.Singleline)]
     private static partial Regex Comment();
 
-    [GeneratedRegex(@"""(\w+\.cu)"",\s*""(\w+)""")]
+    [GeneratedRegex(@"""((?:cuda/)?\w+\.cu)"",\s*""(\w+)""")]
     private static partial Regex KernelOfAnOp();
 }

@@ -70,6 +70,9 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     public override void ResetPeak() => storages.ResetPeak();
 
     /// <inheritdoc/>
+    public override bool Stores(DType dtype) => dtype is DType.F32 or DType.F64;
+
+    /// <inheritdoc/>
     public override void Synchronize() => waits++;
 
     /// <inheritdoc/>
@@ -78,6 +81,11 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         long* values = stackalloc long[args.Length];
         void** pointers = stackalloc void*[args.Length];
         DType real = kernel.Bind(this, args, new Span<long>(values, args.Length));
+        if (!Stores(real))
+        {
+            throw new NotSupportedException($"{kernel.Name}: the CPU device stores f32 (and f64 in tests), not {real}.");
+        }
+
         if (work.Items == 0)
         {
             return;
@@ -141,6 +149,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Gemm(in GemmProblem problem)
     {
+        CheckTypes(problem.TypeA, problem.TypeB, problem.TypeC);
         if (gemm == 0)
         {
             gemm = HostKernels.Find("cpu_gemm", DType.F32);
@@ -151,6 +160,7 @@ public sealed unsafe class CpuDevice : Device, IDisposable
 
     internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem)
     {
+        CheckTypes(problem.TypeX, problem.TypeW, problem.TypeY);
         ref nint function = ref Convolutions[(int)pass];
         if (function == 0)
         {
@@ -167,6 +177,14 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         long products = problem.Batch * problem.OutHeight * problem.OutWidth * problem.OutChannels * problem.KernelHeight * problem.KernelWidth
             * problem.Channels / problem.Groups;
         Run(function, problem, products);
+    }
+
+    private static void CheckTypes(DType first, DType second, DType third)
+    {
+        if (first != DType.F32 || second != DType.F32 || third != DType.F32)
+        {
+            throw new NotSupportedException($"The CPU multiplies f32 only, not {first}, {second} and {third}. Use --precision f32, or a GPU.");
+        }
     }
 
     private void Run<T>(nint function, T args, long products)

@@ -10,6 +10,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
     private readonly CudaMemory memory;
     private readonly CudaModules modules;
     private readonly CudaTransfers transfers;
+    private readonly CudaProducts products;
     private readonly nint context;
     private readonly nint stream;
     private readonly Lock order = new();
@@ -40,6 +41,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         memory = new CudaMemory(faults);
         modules = new CudaModules(Card, faults, new KernelLibrary(KernelCache.OfUser()), compilesAhead);
         transfers = new CudaTransfers(faults, stream);
+        products = new CudaProducts(this);
     }
 
     /// <inheritdoc/>
@@ -285,9 +287,9 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         }
     }
 
-    internal override void Gemm(in GemmProblem problem) => CudaProducts.Gemm(this, problem);
+    internal override void Gemm(in GemmProblem problem) => products.Gemm(problem);
 
-    internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem) => CudaProducts.Convolve(this, pass, problem);
+    internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem) => products.Convolve(pass, problem);
 
     private void Launch(CudaFunction function, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<long> values)
     {

@@ -30,8 +30,9 @@ internal static class KernelCompiler
     /// <param name="extraOptions">For example <c>-DTILE=64</c>.</param>
     internal static string[] Options(string architecture, DType real, params IReadOnlyList<string> extraOptions) =>
     [
-        $"--gpu-architecture={architecture}", "--std=c++17", "-default-device", "-lineinfo", "--ptxas-options=-v",
+        $"--gpu-architecture={architecture}", "--std=c++17", "-default-device", "--ptxas-options=-v",
         "--diag-suppress=177", // a function that this storage type does not call
+        .. architecture == "sm_90" ? Array.Empty<string>() : ["-lineinfo"], // NVRTC 11.8's assembler crashes of some inlined lines, for sm_90 only
         .. real switch
         {
             DType.F32 => Array.Empty<string>(),
