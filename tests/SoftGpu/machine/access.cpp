@@ -30,11 +30,16 @@ bool states_have(const uint8_t* states, unsigned bytes, uint8_t want) {
     return missing == 0;
 }
 
-std::string accesses(Access access, unsigned bytes) { return std::string(verb(access)) + " " + std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); }
+std::string accesses(Access access, unsigned bytes) {
+    return std::string(verb(access)) + " " + std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
 
-// The shadow of touches. A cell of a word: launch 12 bits, block 15 bits (or `several`), all of them atomic or volatile 1 bit, bytes 4 bits.
+// The shadow of touches. A cell of a word: launch 12 bits, block 15 bits (or `several`), all of them atomic or volatile 1 bit, bytes 4
+// bits.
 constexpr uint32_t several = 0x7fff;
-uint32_t cell(uint32_t epoch, uint32_t block, bool strong, uint32_t bytes) { return epoch << 20 | block << 5 | (strong ? 16u : 0u) | bytes; }
+uint32_t cell(uint32_t epoch, uint32_t block, bool strong, uint32_t bytes) {
+    return epoch << 20 | block << 5 | (strong ? 16u : 0u) | bytes;
+}
 uint32_t epoch_in(uint32_t c) { return c >> 20; }
 uint32_t block_in(uint32_t c) { return (c >> 5) & 0x7fff; }
 
@@ -75,7 +80,8 @@ uint32_t word_bytes(uint64_t address, unsigned bytes) { return bytes >= 4 ? 15u 
 
 void note_race(Warp& w, const Instruction& i, unsigned lane, uint64_t address, unsigned bytes, Access access) {
     const std::string rival = i.read_only ? " as read-only that the launch writes: "
-                              : std::string(" that another block ") + (access == Access::read ? "writes" : "touches") + " in the same launch, with no atomics: ";
+                                          : std::string(" that another block ") + (access == Access::read ? "writes" : "touches") +
+                                                " in the same launch, with no atomics: ";
     w.run->note(w, i, lane, Fault::global_race, launch_failure, accesses(access, bytes) + rival + describe(address));
 }
 
@@ -121,7 +127,8 @@ bool admit_run(Warp& w, const Instruction& i, Addresses& a, unsigned bytes, Acce
         const auto me = static_cast<uint32_t>(w.block->number % several);
         if (bytes < 4) {
             for (unsigned l = 0; l < lanes; ++l) {
-                if (touch(run, i, me, arena().word(a.at[l]), 1, word_bytes(a.at[l], bytes), access, strong)) note_race(w, i, l, a.at[l], bytes, access);
+                if (touch(run, i, me, arena().word(a.at[l]), 1, word_bytes(a.at[l], bytes), access, strong))
+                    note_race(w, i, l, a.at[l], bytes, access);
             }
         } else if (touch(run, i, me, arena().word(first), total / 4, 15, access, strong)) {
             note_race(w, i, 0, first, bytes, access);
@@ -143,12 +150,14 @@ bool admit_run(Warp& w, const Instruction& i, Addresses& a, unsigned bytes, Acce
 bool check_lane(Warp& w, const Instruction& i, unsigned l, uint64_t address, unsigned bytes, Access access) {
     Run& run = *w.run;
     if (address % bytes != 0) {
-        run.note(w, i, l, Fault::misaligned, misaligned_address, accesses(access, bytes) + " at an address that is no multiple of " + std::to_string(bytes) + ": " + describe(address));
+        run.note(w, i, l, Fault::misaligned, misaligned_address,
+                 accesses(access, bytes) + " at an address that is no multiple of " + std::to_string(bytes) + ": " + describe(address));
         return false;
     }
     if (!arena().holds(address, bytes) || !states_have(arena().state(address), bytes, state_allocated)) {
         const bool freed = was_freed(address);
-        run.note(w, i, l, freed ? Fault::use_after_free : Fault::out_of_bounds, illegal_address, accesses(access, bytes) + (freed ? " of freed memory: " : " out of bounds: ") + describe(address));
+        run.note(w, i, l, freed ? Fault::use_after_free : Fault::out_of_bounds, illegal_address,
+                 accesses(access, bytes) + (freed ? " of freed memory: " : " out of bounds: ") + describe(address));
         return false;
     }
     uint8_t* states = arena().state(address);
@@ -208,18 +217,23 @@ uint32_t admit_local(Warp& w, const Instruction& i, uint32_t mask, Addresses& a,
     for_lanes(mask, [&](unsigned l) {
         const uint64_t offset = a.at[l];
         if (offset % bytes != 0) {
-            w.run->note(w, i, l, Fault::misaligned, misaligned_address, accesses(access, bytes) + " of local memory at " + std::to_string(offset) + ", no multiple of " + std::to_string(bytes));
+            w.run->note(
+                w, i, l, Fault::misaligned, misaligned_address,
+                accesses(access, bytes) + " of local memory at " + std::to_string(offset) + ", no multiple of " + std::to_string(bytes));
             return;
         }
         if (offset > w.local_top || w.local_top - offset < bytes) {
-            w.run->note(w, i, l, Fault::out_of_bounds, illegal_address, accesses(access, bytes) + " at " + with_commas(offset) + " of " + with_commas(w.local_top) + " bytes of local memory");
+            w.run->note(
+                w, i, l, Fault::out_of_bounds, illegal_address,
+                accesses(access, bytes) + " at " + with_commas(offset) + " of " + with_commas(w.local_top) + " bytes of local memory");
             return;
         }
         uint8_t* states = w.local_states + l * w.local_stride + offset;
         if (access == Access::write) {
             std::memset(states, state_readable, bytes);
         } else if (w.run->checks && !states_have(states, bytes, state_readable)) {
-            w.run->note(w, i, l, Fault::uninitialised, launch_failure, accesses(access, bytes) + " of uninitialised local memory, at " + std::to_string(offset));
+            w.run->note(w, i, l, Fault::uninitialised, launch_failure,
+                        accesses(access, bytes) + " of uninitialised local memory, at " + std::to_string(offset));
             std::memset(states, state_readable, bytes);
         }
         a.at[l] = reinterpret_cast<uint64_t>(w.local + l * w.local_stride + offset);
@@ -230,10 +244,14 @@ uint32_t admit_local(Warp& w, const Instruction& i, uint32_t mask, Addresses& a,
 
 uint32_t admit(Warp& w, const Instruction& i, uint32_t mask, Addresses& a, unsigned bytes, Access access, const std::byte* values) {
     switch (i.space) {
-        case Space::shared: return admit_shared(w, i, mask, a, bytes, access, values);
-        case Space::local: return admit_local(w, i, mask, a, bytes, access);
-        case Space::generic: break;
-        default: return admit_global(w, i, mask, a, bytes, access);
+        case Space::shared:
+            return admit_shared(w, i, mask, a, bytes, access, values);
+        case Space::local:
+            return admit_local(w, i, mask, a, bytes, access);
+        case Space::generic:
+            break;
+        default:
+            return admit_global(w, i, mask, a, bytes, access);
     }
     uint32_t in_shared = 0, in_local = 0;
     for_lanes(mask, [&](unsigned l) {

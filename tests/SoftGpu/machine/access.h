@@ -17,8 +17,10 @@ struct Addresses {
 void gather_addresses(Warp& w, const Instruction& i, Addresses& a);
 
 // Turns the addresses of the mask's lanes into host pointers for `bytes` bytes each. Returns the lanes that may go on. For writes, `values`
-// are the bytes to be written, 32 × bytes, if the caller has them: two lanes that write the same to one place in one instruction are no race.
-uint32_t admit(Warp& w, const Instruction& i, uint32_t mask, Addresses& a, unsigned bytes, Access access, const std::byte* values = nullptr);
+// are the bytes to be written, 32 × bytes, if the caller has them: two lanes that write the same to one place in one instruction are no
+// race.
+uint32_t admit(Warp& w, const Instruction& i, uint32_t mask, Addresses& a, unsigned bytes, Access access,
+               const std::byte* values = nullptr);
 
 // By space.
 uint32_t admit_global(Warp& w, const Instruction& i, uint32_t mask, Addresses& a, unsigned bytes, Access access);

@@ -133,7 +133,8 @@ bool Block::release(unsigned barrier) {
     if (wanted ? here + arrivals[barrier] < wanted : here + done < warps.size()) return false;
     if (left && !wanted) {
         run->note(*one, *one->barrier_at, 0, Fault::barrier, launch_failure,
-                  "waits at a barrier that " + std::to_string(left) + " of the block's " + std::to_string(threads) + " threads, which left the kernel, never reach");
+                  "waits at a barrier that " + std::to_string(left) + " of the block's " + std::to_string(threads) +
+                      " threads, which left the kernel, never reach");
     }
     arrivals[barrier] = 0;
     time = ++clock;

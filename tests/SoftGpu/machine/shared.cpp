@@ -9,8 +9,8 @@
 namespace softgpu {
 namespace {
 
-// writer and reader cells: bytes 4 bits, all atomic or volatile 1 bit, thread 10 bits; of readers also whether several lanes of that thread's warp
-// read, or threads of several warps.
+// writer and reader cells: bytes 4 bits, all atomic or volatile 1 bit, thread 10 bits; of readers also whether several lanes of that
+// thread's warp read, or threads of several warps.
 constexpr uint32_t strong_bit = 16, several_lanes = 1u << 30, several_warps = 1u << 31;
 uint32_t thread_in(uint32_t c) { return (c >> 5) & 1023; }
 
@@ -26,7 +26,8 @@ bool write_conflicts(uint32_t time, uint32_t writer, uint32_t me, uint32_t bytes
 bool read_conflicts(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes, bool strong, const Now& now) {
     const bool many = (reader & several_warps) != 0;
     const bool earlier = many ? time < now.block_time : before(time, thread_in(reader), now);
-    return !earlier && (many || (reader & several_lanes) || thread_in(reader) != me) && (reader & bytes) != 0 && !(strong && (reader & strong_bit));
+    return !earlier && (many || (reader & several_lanes) || thread_in(reader) != me) && (reader & bytes) != 0 &&
+           !(strong && (reader & strong_bit));
 }
 
 uint32_t merged_reader(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes, bool strong, const Now& now) {
@@ -63,11 +64,15 @@ uint64_t extra_cycles(uint32_t mask, const Addresses& a, unsigned bytes) {
     return extra;
 }
 
-std::string accesses(Access access, unsigned bytes) { return std::string(verb(access)) + " " + std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); }
+std::string accesses(Access access, unsigned bytes) {
+    return std::string(verb(access)) + " " + std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
 
-void note_race(Warp& w, const Instruction& i, unsigned l, uint64_t offset, unsigned bytes, Access access, uint32_t other, bool other_wrote) {
+void note_race(Warp& w, const Instruction& i, unsigned l, uint64_t offset, unsigned bytes, Access access, uint32_t other,
+               bool other_wrote) {
     w.run->note(w, i, l, Fault::shared_race, launch_failure,
-                accesses(access, bytes) + " of shared memory at " + with_commas(offset) + " that thread " + std::to_string(other) + (other_wrote ? " wrote" : " read") + " with no barrier between");
+                accesses(access, bytes) + " of shared memory at " + with_commas(offset) + " that thread " + std::to_string(other) +
+                    (other_wrote ? " wrote" : " read") + " with no barrier between");
 }
 
 // Lanes one behind the other, all there: their words are a run.
@@ -106,8 +111,10 @@ void find_races(Warp& w, const Instruction& i, uint32_t mask, const Addresses& a
             uint32_t &write_time = t.write_time[word], &writer = t.writer[word], &read_time = t.read_time[word], &reader = t.reader[word];
             if (write_conflicts(write_time, writer, me, part, strong, now)) {
                 const uint32_t other = thread_in(writer), lane = other & 31;
-                const bool same_instruction = access == Access::write && values && other >> 5 == w.number && (mask >> lane & 1) && lane < l && a.at[lane] == a.at[l];
-                if (!same_instruction || std::memcmp(values + lane * bytes, values + l * bytes, bytes) != 0) note_race(w, i, l, a.at[l], bytes, access, other, true);
+                const bool same_instruction =
+                    access == Access::write && values && other >> 5 == w.number && (mask >> lane & 1) && lane < l && a.at[lane] == a.at[l];
+                if (!same_instruction || std::memcmp(values + lane * bytes, values + l * bytes, bytes) != 0)
+                    note_race(w, i, l, a.at[l], bytes, access, other, true);
             } else if (access != Access::read && read_conflicts(read_time, reader, me, part, strong, now)) {
                 note_race(w, i, l, a.at[l], bytes, access, thread_in(reader), false);
             }
@@ -141,9 +148,13 @@ uint32_t admit_shared(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
         good = 0;
         for_lanes(mask, [&](unsigned l) {
             if (a.at[l] % bytes) {
-                run.note(w, i, l, Fault::misaligned, misaligned_address, accesses(access, bytes) + " of shared memory at " + std::to_string(a.at[l]) + ", no multiple of " + std::to_string(bytes));
+                run.note(w, i, l, Fault::misaligned, misaligned_address,
+                         accesses(access, bytes) + " of shared memory at " + std::to_string(a.at[l]) + ", no multiple of " +
+                             std::to_string(bytes));
             } else if (a.at[l] > block.shared_bytes || block.shared_bytes - a.at[l] < bytes) {
-                run.note(w, i, l, Fault::out_of_bounds, illegal_address, accesses(access, bytes) + " at " + with_commas(a.at[l]) + " of " + with_commas(block.shared_bytes) + " bytes of shared memory");
+                run.note(w, i, l, Fault::out_of_bounds, illegal_address,
+                         accesses(access, bytes) + " at " + with_commas(a.at[l]) + " of " + with_commas(block.shared_bytes) +
+                             " bytes of shared memory");
             } else {
                 good |= 1u << l;
             }
@@ -170,14 +181,19 @@ uint32_t admit_shared(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
                 unsigned set = 1;
                 for (unsigned k = 0; k < bytes; ++k) set &= s[k];
                 if (!set) {
-                    run.note(w, i, l, Fault::uninitialised, launch_failure, accesses(access, bytes) + " of uninitialised shared memory, at " + with_commas(a.at[l]));
+                    run.note(w, i, l, Fault::uninitialised, launch_failure,
+                             accesses(access, bytes) + " of uninitialised shared memory, at " + with_commas(a.at[l]));
                     std::memset(s, 1, bytes);
                 }
             }
         });
         const Now now{block.time, w.time, w.number};
         const bool is_run = apart == 0 && bytes >= 4 && access != Access::atomic && !i.strong;
-        if (!is_run || race_in_run(block.touches, a.at[0] / 4, lanes * bytes / 4, bytes == 4 ? 0 : bytes == 8 ? 1 : 2, w.number * lanes, access, now)) {
+        if (!is_run || race_in_run(block.touches, a.at[0] / 4, lanes * bytes / 4,
+                                   bytes == 4   ? 0
+                                   : bytes == 8 ? 1
+                                                : 2,
+                                   w.number * lanes, access, now)) {
             find_races(w, i, good, a, bytes, access, values);
         }
     }

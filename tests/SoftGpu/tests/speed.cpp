@@ -2,4 +2,4 @@
 namespace softgpu::testing {
 void measure_speed() {}
 bool parse_kernels(const char*) { return true; }
-}
+}  // namespace softgpu::testing
