@@ -43,10 +43,10 @@ uint32_t cell(uint32_t epoch, uint32_t block, bool strong, uint32_t bytes) {
 uint32_t epoch_in(uint32_t c) { return c >> 20; }
 uint32_t block_in(uint32_t c) { return (c >> 5) & 0x7fff; }
 
+// A word whose halves belong to two blocks is remembered for the block that came last: there is room for one.
 uint32_t merged(uint32_t old, uint32_t epoch, uint32_t me, bool strong, uint32_t bytes) {
-    const bool current = epoch_in(old) == epoch;
-    const uint32_t block = current && block_in(old) != me ? several : me;
-    return cell(epoch, block, strong && (!current || (old & 16)), bytes | (current ? old & 15 : 0));
+    if (epoch_in(old) != epoch || (block_in(old) != me && (old & bytes & 15) == 0)) return cell(epoch, me, strong, bytes);
+    return cell(epoch, block_in(old) == me ? me : several, strong && (old & 16), bytes | (old & 15));
 }
 
 // Another block touched the word in this launch, and not both atomically. Whose bytes are whose is no longer known once several blocks have
