@@ -9,8 +9,3 @@ KERNEL(accumulate_add, real* y, const real* x, index_t n) {
 KERNEL(accumulate_fill, real* y, float value, index_t n) {
     ELEMENT_LOOP (i, n) y[i] = (real)value;
 }
-
-// y += share * (x - y)
-KERNEL(accumulate_approach, real* y, const real* x, float share, index_t n) {
-    ELEMENT_LOOP (i, n) y[i] = (real)((acc)y[i] + (acc)share * ((acc)x[i] - (acc)y[i]));
-}

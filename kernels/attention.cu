@@ -4,16 +4,54 @@
 // and `all_queries`. The product q·k / sqrt(d) is in them already. A mask's row begins at image * image_step + head * head_step + query *
 // keys: a step of 0 shares it among images or heads.
 
-// Hides keys from a row of scores, and adds its bias; each of the three may be null.
-FN void mask_row(real* row, const uint8_t* blocked, const uint8_t* padded, const acc* bias, int keys) {
-    if (bias) {
-        LANE_LOOP (k, keys) row[k] = (real)((acc)row[k] + bias[k]);
+// What a chunk's kernels share: where row t lies, and its masks.
+struct Chunk {
+    const uint8_t *blocked, *padded;
+    const acc* bias;
+    index_t blocked_image, blocked_head, bias_image, bias_head;
+    int images, heads, queries, keys, image, head, query, all_heads, all_queries;
+
+    METHOD index_t rows() const { return (index_t)images * heads * queries; }
+    METHOD index_t place(index_t t) const {  // of row t among the rows of the whole
+        const index_t q = query + t % queries, h = head + t / queries % heads, n = image + t / queries / heads;
+        return (n * all_heads + h) * all_queries + q;
     }
-    if (blocked) {
-        LANE_LOOP (k, keys) row[k] = blocked[k] ? (real)-INFINITY : row[k];
+};
+
+// Row t of the scores with its bias added and hidden keys at -infinity. Each of the three may be absent.
+template <int held>
+FN void mask_row(HeldRow<held>& row, real* scores, const Chunk& k, index_t t) {
+    const index_t q = k.query + t % k.queries, h = k.head + t / k.queries % k.heads, n = k.image + t / k.queries / k.heads;
+    if (k.bias) {
+        const acc* bias = k.bias + n * k.bias_image + h * k.bias_head + q * k.keys;
+        row.replace(scores, [&](int c, acc v, int) { return v + bias[c]; });
     }
-    if (padded) {
-        LANE_LOOP (k, keys) row[k] = padded[k] ? (real)-INFINITY : row[k];
+    if (k.blocked) {
+        const uint8_t* blocked = k.blocked + n * k.blocked_image + h * k.blocked_head + q * k.keys;
+        row.replace(scores, [&](int c, acc v, int) { return blocked[c] ? -(acc)INFINITY : v; });
+    }
+    if (k.padded) {
+        const uint8_t* padded = k.padded + n * k.keys;
+        row.replace(scores, [&](int c, acc v, int) { return padded[c] ? -(acc)INFINITY : v; });
+    }
+}
+
+template <int held>
+FN void softmax(real* scores, acc* largest, acc* scale, const Chunk& k) {
+    TEAM_LOOP (t, k.rows()) {
+        real* to = scores + t * k.keys;
+        HeldRow<held> row(to, k.keys);
+        mask_row(row, to, k, t);
+        const acc top = row.max();
+        const acc shift = top == -(acc)INFINITY ? (acc)0 : top;
+        row.replace(to, [&](int, acc v, int) { return m_exp(v - shift); });
+        const acc sum = row.sum([](int, acc v, int) { return v; });
+        const acc s = sum > 0 ? acc(1) / sum : sum;
+        row.each([&](int c, acc v, int) { to[c] = (real)(v * s); });
+        LANE_ZERO {
+            largest[k.place(t)] = shift;
+            scale[k.place(t)] = s;
+        }
     }
 }
 
@@ -23,25 +61,24 @@ KERNEL(attention_softmax, real* scores, acc* largest, acc* scale,               
        const uint8_t* blocked, index_t blocked_image, index_t blocked_head, const uint8_t* padded,  // [all images, keys]
        const acc* bias, index_t bias_image, index_t bias_head,                                      //
        int images, int heads, int queries, int keys, int image, int head, int query, int all_heads, int all_queries) {
-    TEAM_LOOP (t, (index_t)images * heads * queries) {
-        const index_t q = query + t % queries, h = head + t / queries % heads, n = image + t / queries / heads;
-        real* row = scores + t * keys;
-        mask_row(row, blocked ? blocked + n * blocked_image + h * blocked_head + q * keys : blocked, padded ? padded + n * keys : padded,
-                 bias ? bias + n * bias_image + h * bias_head + q * keys : bias, keys);
-        const acc top = team_max(keys, [&](int k) { return (acc)row[k]; });
-        const acc shift = top == -(acc)INFINITY ? (acc)0 : top;
-        const acc sum = team_sum(keys, [&](int k) {
-            const acc e = m_exp((acc)row[k] - shift);
-            row[k] = (real)e;
-            return e;
-        });
-        const acc s = sum > 0 ? acc(1) / sum : sum;
-        LANE_LOOP (k, keys) row[k] = (real)((acc)row[k] * s);
-        LANE_ZERO {
-            const index_t at = (n * all_heads + h) * all_queries + q;
-            largest[at] = shift;
-            scale[at] = s;
-        }
+    const Chunk k = {blocked, padded,  bias, blocked_image, blocked_head, bias_image, bias_head, images,
+                     heads,   queries, keys, image,         head,         query,      all_heads, all_queries};
+#define SOFTMAX(held) softmax<held>(scores, largest, scale, k);
+    FOR_HELD(keys, SOFTMAX)
+}
+
+template <int held>
+FN void softmax_backward(real* scores, real* dp, const acc* largest, const acc* scale, const Chunk& k) {
+    TEAM_LOOP (t, k.rows()) {
+        real *to = scores + t * k.keys, *drow = dp + t * k.keys;
+        HeldRow<held> row(to, k.keys);
+        const HeldRow<held> upstream(drow, k.keys);
+        mask_row(row, to, k, t);
+        const acc shift = largest[k.place(t)], s = scale[k.place(t)];
+        row.replace(to, [&](int, acc v, int) { return m_exp(v - shift) * s; });
+        const acc mean = row.sum([&](int c, acc p, int j) { return p * upstream.at(c, j); });
+        row.each([&](int c, acc p, int j) { drow[c] = (real)(p * (upstream.at(c, j) - mean)); });
+        row.store(to);
     }
 }
 
@@ -50,20 +87,10 @@ KERNEL(attention_softmax_backward, real* scores, real* dp, const acc* largest, c
        const uint8_t* blocked, index_t blocked_image, index_t blocked_head, const uint8_t* padded,  //
        const acc* bias, index_t bias_image, index_t bias_head,                                      //
        int images, int heads, int queries, int keys, int image, int head, int query, int all_heads, int all_queries) {
-    TEAM_LOOP (t, (index_t)images * heads * queries) {
-        const index_t q = query + t % queries, h = head + t / queries % heads, n = image + t / queries / heads;
-        real *row = scores + t * keys, *drow = dp + t * keys;
-        mask_row(row, blocked ? blocked + n * blocked_image + h * blocked_head + q * keys : blocked, padded ? padded + n * keys : padded,
-                 bias ? bias + n * bias_image + h * bias_head + q * keys : bias, keys);
-        const index_t at = (n * all_heads + h) * all_queries + q;
-        const acc shift = largest[at], s = scale[at];
-        const acc mean = team_sum(keys, [&](int k) {
-            const acc p = m_exp((acc)row[k] - shift) * s;
-            row[k] = (real)p;
-            return p * (acc)drow[k];
-        });
-        LANE_LOOP (k, keys) drow[k] = (real)((acc)row[k] * ((acc)drow[k] - mean));
-    }
+    const Chunk k = {blocked, padded,  bias, blocked_image, blocked_head, bias_image, bias_head, images,
+                     heads,   queries, keys, image,         head,         query,      all_heads, all_queries};
+#define SOFTMAX_BACKWARD(held) softmax_backward<held>(scores, dp, largest, scale, k);
+    FOR_HELD(keys, SOFTMAX_BACKWARD)
 }
 
 // dbias += dscores, summed over the chunk's images and heads that share a row of the bias. One team per row of the bias.

@@ -20,6 +20,29 @@ KERNEL(position_padding, uint8_t* padded, const uint8_t* image,  // [batch, toke
     }
 }
 
+// The row of one level in the tables of levels.
+KERNEL(position_level, int* sizes, int* starts, int* level_of_token,  // [levels, 2], [levels], [tokens]
+       int level, int height, int width, int start) {
+    ELEMENT_LOOP (i, 1) {
+        sizes[2 * level] = height;
+        sizes[2 * level + 1] = width;
+        starts[level] = start;
+    }
+    ELEMENT_LOOP (i, (index_t)height * width) level_of_token[start + i] = level;
+}
+
+// A cell is padding if the picture's pixel that is nearest to it (the reference's rounding: down) is.
+KERNEL(position_padding_of_sizes, uint8_t* padded, const acc* image_sizes,  // [batch, tokens], [batch, 2] (height, width) before padding
+       const int* sizes, const int* starts, int batch, int tokens, int levels, int padded_height, int padded_width) {
+    ELEMENT_LOOP (i, (index_t)batch * tokens) {
+        const int token = (int)(i % tokens), l = level_of_token(starts, levels, token), cell = token - starts[l];
+        const int height = sizes[2 * l], width = sizes[2 * l + 1];
+        const index_t y = (index_t)(cell / width) * padded_height / height, x = (index_t)(cell % width) * padded_width / width;
+        const acc* image = image_sizes + i / tokens * 2;
+        padded[i] = y >= (index_t)image[0] || x >= (index_t)image[1] ? 1 : 0;
+    }
+}
+
 // Valid cells up to and including each cell, down its column and along its row.
 KERNEL(position_counts, int* down, int* along, const uint8_t* padded,  // [batch, tokens]
        const int* sizes, const int* starts, int batch, int tokens, int levels) {

@@ -93,3 +93,17 @@ KERNEL(set_loss_backward, real* dlogits, real* dboxes,
         }
     }
 }
+
+// What each of the three losses is multiplied by: its weight over the number of matches, at least one. Every object gets a prediction while
+// there are enough of them.
+KERNEL(set_loss_weights, float* weights, const int* counts, int images, int predictions, float class_weight, float box_weight,
+       float iou_weight) {
+    ELEMENT_LOOP (i, 1) {
+        int matched = 0;
+        for (int image = 0; image < images; ++image) matched += m_min(counts[image], predictions);
+        const float scale = 1.0f / ((float)m_max(matched, 1) + 1.1920929e-07f);  // the reference adds it to every averaging factor
+        weights[3 * i] = class_weight * scale;
+        weights[3 * i + 1] = box_weight * scale;
+        weights[3 * i + 2] = iou_weight * scale;
+    }
+}

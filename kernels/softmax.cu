@@ -1,71 +1,49 @@
 #include "kernel.h"
 
-// Rows of a length known to the compiler need no loops: short ones (16 sampling points, 4 levels, …) come by the million.
-#define FOR_LENGTH(length, body) \
-    switch (length) {            \
-        case 4:                  \
-            body(4);             \
-            break;               \
-        case 8:                  \
-            body(8);             \
-            break;               \
-        case 12:                 \
-            body(12);            \
-            break;               \
-        case 16:                 \
-            body(16);            \
-            break;               \
-        case 20:                 \
-            body(20);            \
-            break;               \
-        case 32:                 \
-            body(32);            \
-            break;               \
-        default:                 \
-            body(length);        \
-    }
-
 // y[r,c] = e^(x[r,c] - max) / sum over c; a row that is all -infinity is NaN, as in PyTorch.
 KERNEL(softmax_forward, real* RESTRICT y, const real* RESTRICT x, index_t rows, int length){
-#define SOFTMAX(n)                                                                 \
-    TEAM_LOOP (r, rows) {                                                          \
-        const real* RESTRICT xr = x + r * (n);                                     \
-        real* RESTRICT yr = y + r * (n);                                           \
-        const acc top = team_max(n, [&](int c) { return (acc)xr[c]; });            \
-        LANE_LOOP (c, n) yr[c] = (real)m_exp((acc)xr[c] - top);                    \
-        const acc scale = acc(1) / team_sum(n, [&](int c) { return (acc)yr[c]; }); \
-        LANE_LOOP (c, n) yr[c] = (real)((acc)yr[c] * scale);                       \
+#define SOFTMAX(n, held)                                                       \
+    TEAM_LOOP (r, rows) {                                                      \
+        real* RESTRICT yr = y + r * (n);                                       \
+        HeldRow<held> row(x + r * (n), n);                                     \
+        const acc top = row.max();                                             \
+        row.replace(yr, [&](int, acc v, int) { return m_exp(v - top); });      \
+        const acc scale = acc(1) / row.sum([](int, acc v, int) { return v; }); \
+        row.each([&](int c, acc v, int) { yr[c] = (real)(v * scale); });       \
     }
     FOR_LENGTH(length, SOFTMAX)}
 
 // dx = y (dy - sum of dy · y)
 KERNEL(softmax_backward, real* RESTRICT dx, const real* RESTRICT dy, const real* RESTRICT y, index_t rows, int length){
-#define SOFTMAX_BACKWARD(n)                                                            \
-    TEAM_LOOP (r, rows) {                                                              \
-        const real *RESTRICT yr = y + r * (n), *RESTRICT dyr = dy + r * (n);           \
-        real* RESTRICT dxr = dx + r * (n);                                             \
-        const acc mean = team_sum(n, [&](int c) { return (acc)dyr[c] * (acc)yr[c]; }); \
-        LANE_LOOP (c, n) dxr[c] = (real)((acc)yr[c] * ((acc)dyr[c] - mean));           \
+#define SOFTMAX_BACKWARD(n, held)                                                                \
+    TEAM_LOOP (r, rows) {                                                                        \
+        const HeldRow<held> row(y + r * (n), n), upstream(dy + r * (n), n);                      \
+        real* RESTRICT dxr = dx + r * (n);                                                       \
+        const acc mean = row.sum([&](int c, acc v, int j) { return upstream.at(c, j) * v; });    \
+        row.each([&](int c, acc v, int j) { dxr[c] = (real)(v * (upstream.at(c, j) - mean)); }); \
     }
     FOR_LENGTH(length, SOFTMAX_BACKWARD)}
 
 // y[r,c] = x[r,c] - max - log of the sum of e^(x - max)
-KERNEL(softmax_log_forward, real* RESTRICT y, const real* RESTRICT x, index_t rows, int length) {
-    TEAM_LOOP (r, rows) {
-        const real* RESTRICT xr = x + r * length;
-        real* RESTRICT yr = y + r * length;
-        const acc top = team_max(length, [&](int c) { return (acc)xr[c]; });
-        const acc shift = m_log(team_sum(length, [&](int c) { return m_exp((acc)xr[c] - top); }));
-        LANE_LOOP (c, length) yr[c] = (real)((acc)xr[c] - top - shift);
+KERNEL(softmax_log_forward, real* RESTRICT y, const real* RESTRICT x, index_t rows, int length){
+#define LOG_SOFTMAX(held)                                                                  \
+    TEAM_LOOP (r, rows) {                                                                  \
+        const HeldRow<held> row(x + r * length, length);                                   \
+        real* RESTRICT yr = y + r * length;                                                \
+        const acc top = row.max();                                                         \
+        const acc shift = m_log(row.sum([&](int, acc v, int) { return m_exp(v - top); })); \
+        row.each([&](int c, acc v, int) { yr[c] = (real)(v - top - shift); });             \
     }
-}
+    FOR_HELD(length, LOG_SOFTMAX)}
 
 // dx = dy - e^y · sum of dy
 KERNEL(softmax_log_backward, real* RESTRICT dx, const real* RESTRICT dy, const real* RESTRICT y, index_t rows, int length) {
-    TEAM_LOOP (r, rows) {
-        const real *RESTRICT yr = y + r * length, *RESTRICT dyr = dy + r * length;
-        real* RESTRICT dxr = dx + r * length;
-        const acc sum = team_sum(length, [&](int c) { return (acc)dyr[c]; });
-        LANE_LOOP (c, length) dxr[c] = (real)((acc)dyr[c] - m_exp((acc)yr[c]) * sum);
+#define LOG_SOFTMAX_BACKWARD(held)                                                                   \
+    TEAM_LOOP (r, rows) {                                                                            \
+        const HeldRow<held> row(y + r * length, length), upstream(dy + r * length, length);          \
+        real* RESTRICT dxr = dx + r * length;                                                        \
+        const acc sum = upstream.sum([](int, acc d, int) { return d; });                             \
+        row.each([&](int c, acc v, int j) { dxr[c] = (real)(upstream.at(c, j) - m_exp(v) * sum); }); \
     }
+    FOR_HELD(length, LOG_SOFTMAX_BACKWARD)
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using CoDetr.Training;
 
 namespace CoDetr.Cli;
 
@@ -48,6 +49,14 @@ internal static class Settings
 
         Device.Default = Device.Open(parsed.GetValue(On), parsed.GetValue(workers));
         return Math.Clamp(parsed.GetValue(workers), 1, 4);
+    }
+
+    /// <summary>A new <c>--precision</c>.</summary>
+    internal static Option<string?> Precision(string fallback)
+    {
+        Option<string?> option = new("--precision") { Description = $"How activations are stored; bf16 and f16 need a GPU [default: {fallback}]", HelpName = string.Join('|', Precisions.Names) };
+        option.AcceptOnlyFromAmong([.. Precisions.Names]);
+        return option;
     }
 
     internal static Option<string> Model(string fallback)

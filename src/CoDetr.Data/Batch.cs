@@ -11,7 +11,7 @@ public sealed class Batch : IDisposable
     private Batch(int count, int height, int width, int maxObjects, BufferPool pool)
     {
         (Count, Height, Width, MaxObjects, _pool) = (count, height, width, maxObjects, pool);
-        Images = pool.Rent(checked(count * height * width * ImageU8.Channels));
+        Images = pool.Rent(checked((count * height * width * ImageU8.Channels) + RoomFor(count, maxObjects)));
         (ImageIndices, Heights, Widths, OriginalHeights, OriginalWidths, ObjectCounts) = (Ints(), Ints(), Ints(), Ints(), Ints(), Ints());
         (ScaleX, ScaleY) = (new float[count], new float[count]);
         Boxes = new float[count * maxObjects * 4];
@@ -38,11 +38,17 @@ public sealed class Batch : IDisposable
     /// <summary>Most objects in one image; the others are padded to it.</summary>
     public int MaxObjects { get; }
 
-    /// <summary><c>f32[Count, Height, Width, 3]</c>, normalized. The array may be longer.</summary>
+    /// <summary>
+    /// <c>f32[Count, Height, Width, 3]</c>, normalized. The array is longer by at least <see cref="Room"/> elements of no meaning: what a step sends to a
+    /// device together with the pixels is put there.
+    /// </summary>
     public float[] Images { get; private set; }
 
     /// <summary>Number of meaningful elements of <see cref="Images"/>.</summary>
     public int ImageElements => Count * Height * Width * ImageU8.Channels;
+
+    /// <summary>Elements behind the pixels that are free to be written: enough for a copy of all other arrays.</summary>
+    public int Room => RoomFor(Count, MaxObjects);
 
     /// <summary>Index of each image in <see cref="CocoFile.Images"/>; -1 for images from elsewhere.</summary>
     public int[] ImageIndices { get; }
@@ -123,6 +129,8 @@ public sealed class Batch : IDisposable
         }
         return batch;
     }
+
+    private static int RoomFor(int count, int maxObjects) => 128 + (count * ((5 * Math.Max(maxObjects, 1)) + 3));
 
     private static int RoundUp(int value, int divisor) => (value + divisor - 1) / divisor * divisor;
 }

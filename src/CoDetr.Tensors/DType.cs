@@ -49,6 +49,9 @@ public static class DTypes
             _ => 1,
         };
 
+        /// <summary>The type of sums and statistics of such elements: <c>acc</c> of the kernels.</summary>
+        public DType Sums => dtype == DType.F64 ? DType.F64 : DType.F32;
+
         /// <summary>Whether elements are floating-point numbers.</summary>
         public bool IsFloat => dtype is DType.F32 or DType.F64 or DType.F16 or DType.BF16;
     }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace CoDetr.Tensors;
@@ -69,7 +68,7 @@ public sealed class Tensor : IDisposable
             throw new ShapeException($"From: {shape} has {shape.Count} elements, got {values.Length}.");
         }
 
-        Tensor tensor = Empty(shape, DTypeOf<T>(), device);
+        Tensor tensor = Empty(shape, DTypes.Of<T>(), device);
         tensor.Device.Upload(MemoryMarshal.AsBytes(values), tensor.Pointer);
         return tensor;
     }
@@ -81,6 +80,20 @@ public sealed class Tensor : IDisposable
     /// <summary>Uploads a one-dimensional array.</summary>
     public static Tensor From<T>(params T[] values)
         where T : unmanaged => From((ReadOnlySpan<T>)values, [values.Length]);
+
+    /// <summary>Uploads numbers as f32, f16 or bf16, rounded to nearest even.</summary>
+    public static Tensor From(ReadOnlySpan<float> values, Shape shape, DType dtype, Device? device = null)
+    {
+        if (dtype == DType.F32)
+        {
+            return From(values, shape, device);
+        }
+
+        Check.That(dtype is DType.F16 or DType.BF16 && values.Length == shape.Count, $"{values.Length} numbers cannot become {dtype}{shape}.");
+        Tensor tensor = Empty(shape, dtype, device);
+        tensor.Device.Upload(MemoryMarshal.AsBytes(ShortFloats.From(values, dtype).AsSpan()), tensor.Pointer);
+        return tensor;
+    }
 
     /// <summary>A tensor of the same shape, type and device; undefined content.</summary>
     public Tensor Like() => Empty(Shape, DType, Device);
@@ -95,9 +108,9 @@ public sealed class Tensor : IDisposable
     public T[] ToArray<T>()
         where T : unmanaged
     {
-        if (DTypeOf<T>() != DType)
+        if (DTypes.Of<T>() != DType)
         {
-            throw new ShapeException($"ToArray: the tensor holds {DType}, not {DTypeOf<T>()}.");
+            throw new ShapeException($"ToArray: the tensor holds {DType}, not {DTypes.Of<T>()}.");
         }
 
         T[] values = new T[Count];
@@ -105,17 +118,27 @@ public sealed class Tensor : IDisposable
         return values;
     }
 
-    /// <summary>Downloads f32 elements.</summary>
-    public float[] ToArray() => ToArray<float>();
+    /// <summary>Downloads f32, f16 or bf16 elements.</summary>
+    public float[] ToArray()
+    {
+        if (DType is not (DType.F16 or DType.BF16))
+        {
+            return ToArray<float>();
+        }
 
-    /// <summary>Downloads a one-element f32 tensor.</summary>
+        ushort[] bits = new ushort[Count];
+        Device.Download(Pointer, MemoryMarshal.AsBytes(bits.AsSpan()));
+        return ShortFloats.ToFloats(bits, DType);
+    }
+
+    /// <summary>Downloads a tensor of one floating-point number.</summary>
     public float ToScalar() => Count == 1 ? ToArray()[0] : throw new ShapeException($"ToScalar: the tensor has {Count} elements.");
 
     /// <summary>Overwrites the elements from plain memory.</summary>
     public void Set<T>(ReadOnlySpan<T> values)
         where T : unmanaged
     {
-        Check.That(DTypeOf<T>() == DType && values.Length == Count, $"a tensor of {Count} {DType} cannot take {values.Length} {typeof(T).Name}.");
+        Check.That(DTypes.Of<T>() == DType && values.Length == Count, $"a tensor of {Count} {DType} cannot take {values.Length} {typeof(T).Name}.");
         Device.Upload(MemoryMarshal.AsBytes(values), Pointer);
     }
 
@@ -139,6 +162,16 @@ public sealed class Tensor : IDisposable
         return new Tensor(Storage, Offset + offset, shape, DType);
     }
 
+    /// <summary>A view of the same storage as another type: <paramref name="offset"/> counts this tensor's elements, the shape those of the type.</summary>
+    internal Tensor View(long offset, Shape shape, DType dtype)
+    {
+        long bytes = (Offset + offset) * DType.Size;
+        Check.That(
+            offset >= 0 && (offset * DType.Size) + (shape.Count * dtype.Size) <= Count * DType.Size && bytes % dtype.Size == 0,
+            $"{dtype}{shape} at {offset} does not lie within {this}.");
+        return new Tensor(Storage, bytes / dtype.Size, shape, dtype);
+    }
+
     /// <summary>Moves this handle onto a place in another storage, copying the elements there (parameters gathered into one buffer).</summary>
     internal void MoveTo(Tensor place)
     {
@@ -146,13 +179,4 @@ public sealed class Tensor : IDisposable
         Storage.Free();
         (Storage, Offset) = (place.Storage, place.Offset);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static DType DTypeOf<T>() =>
-        typeof(T) == typeof(float) ? DType.F32
-        : typeof(T) == typeof(double) ? DType.F64
-        : typeof(T) == typeof(int) ? DType.I32
-        : typeof(T) == typeof(long) ? DType.I64
-        : typeof(T) == typeof(byte) ? DType.U8
-        : throw new ShapeException($"No element type for {typeof(T).Name}.");
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using CoDetr.Detection;
@@ -14,6 +15,8 @@ public sealed class Checkpoint : IDisposable
     private const string TrainingPrefix = "training.";
     private const string BatchPrefix = "batch.";
     private const string UpdatesKey = "updates";
+    private const string LossScaleKey = "loss_scale";
+    private const string GoodUpdatesKey = "good_updates";
 
     private readonly string path;
     private readonly SafeTensors file;
@@ -75,6 +78,8 @@ public sealed class Checkpoint : IDisposable
         if (optimizer is not null)
         {
             metadata[UpdatesKey] = optimizer.Updates.ToString();
+            metadata[LossScaleKey] = optimizer.LossScale.Value.ToString("R", CultureInfo.InvariantCulture);
+            metadata[GoodUpdatesKey] = optimizer.LossScale.GoodUpdates.ToString();
             tensors.AddRange(TrainingState(parameters, optimizer, average).Select(state => Store(TrainingPrefix + state.Name, state.Value)));
         }
 
@@ -84,7 +89,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Builds the model and fills it.</summary>
     public DeformableDetr LoadModel()
     {
-        DeformableDetr model = new(Info.Config);
+        DeformableDetr model = new(Info.Config) { Precision = Precisions.Usable(Info.Recipe.Precision) };
         LoadWeights(model);
         return model;
     }
@@ -130,6 +135,10 @@ public sealed class Checkpoint : IDisposable
         }
 
         optimizer.Updates = long.Parse(updates);
+        if (file.Metadata.TryGetValue(LossScaleKey, out string? scale) && file.Metadata.TryGetValue(GoodUpdatesKey, out string? good))
+        {
+            optimizer.LossScale.Restore(double.Parse(scale, CultureInfo.InvariantCulture), int.Parse(good));
+        }
     }
 
     /// <summary>Closes the file.</summary>

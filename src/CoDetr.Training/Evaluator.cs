@@ -72,7 +72,7 @@ public sealed class Evaluator
             using StepScope scope = StepScope.Begin();
             (double X, double Y)[] scales = [.. batch.ScaleX.Zip(batch.ScaleY, (x, y) => ((double)x, (double)y))];
             DetectedObject[][] detections = model.Detect(
-                TrainingStep.Upload(batch), scales, MaxDetections ?? model.Config.MaxDetections, Threshold);
+                DeviceBatch.Upload(batch).Pictures, scales, MaxDetections ?? model.Config.MaxDetections, Threshold);
             return [.. detections.Select((ofImage, i) => ofImage.Select(d => ScoredBox.FromCorners(i, d.Label, d.Score, d.X1, d.Y1, d.X2, d.Y2)).ToArray())];
         }
         finally

@@ -13,7 +13,20 @@ internal static class LogLines
             json.WriteNumber("step", report.Step);
             json.WriteNumber("epoch", report.Epoch);
             json.WriteNumber("loss", report.Result.Total);
-            json.WriteNumber("grad_norm", report.Result.GradientNorm);
+            if (report.Result.IsUpdated)
+            {
+                json.WriteNumber("grad_norm", report.Result.GradientNorm);
+            }
+            else
+            {
+                json.WriteNull("grad_norm"); // f16 gradients overflowed: no update
+            }
+
+            if (report.Result.LossScale != 1)
+            {
+                json.WriteNumber("loss_scale", report.Result.LossScale);
+            }
+
             json.WriteStartObject("losses");
             for (int i = 0; i < report.Result.Names.Count; i++)
             {

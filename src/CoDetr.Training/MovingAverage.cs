@@ -25,8 +25,13 @@ public sealed class MovingAverage : IDisposable
     /// <summary>The averages: <c>f32[n]</c>, in the order of <see cref="FlatParameters.Values"/>.</summary>
     public Tensor Values { get; }
 
-    /// <summary>Takes the values after update number <paramref name="step"/> (from 0) into account.</summary>
-    public void Update(long step) => Values.ApproachInPlace(parameters.Values, (float)(((1 - Momentum) * Math.Exp(-(1 + step) / WarmupSteps)) + Momentum));
+    /// <summary>The share of the way to the values that update number <paramref name="step"/> (from 0) makes.</summary>
+    public static double ShareAfter(long step) => ((1 - Momentum) * Math.Exp(-(1 + step) / WarmupSteps)) + Momentum;
+
+    /// <summary>Takes the values into account, unless the norm is not finite.</summary>
+    /// <param name="numbers">Of this update, <c>f64[5]</c>, with the share.</param>
+    /// <param name="norm">The gradients' global norm, <c>f32[1]</c>.</param>
+    public void Update(Tensor numbers, Tensor norm) => Values.AverageInPlace(parameters.Values, numbers, norm);
 
     /// <summary>Puts the averages into the model until the result is disposed: for evaluation and for what is saved for use.</summary>
     public IDisposable Swap() => new Swapped(parameters.Values, Values);

@@ -34,7 +34,7 @@ internal static class NonFinite
         string? firstNaN = null, firstInfinite = null;
         using (OpWatch.Begin((op, isGradient, tensor) =>
         {
-            if (firstNaN is null && tensor.DType == DType.F32)
+            if (firstNaN is null && tensor.DType is DType.F32 or DType.F16 or DType.BF16)
             {
                 float[] values = tensor.ToArray();
                 Note(ref firstNaN, "NaN", values.Count(float.IsNaN));

@@ -35,6 +35,7 @@ public sealed class Trainer : IDisposable
         train = DatasetFolder.OpenTrain(settings.Data);
         validation = DatasetFolder.OpenValidation(settings.Data);
         info = describe(train);
+        Precisions.Require(Recipe.Precision);
         loader = new Loader(train.File, train.ImageFolder, new LoaderOptions
         {
             BatchSize = Recipe.BatchSize,
@@ -46,7 +47,7 @@ public sealed class Trainer : IDisposable
         DataChecks.Check(train, validation, Recipe, loader, info.Config, Note);
         folder.Prepare();
 
-        model = new DeformableDetr(info.Config) { Recomputes = Recipe.Recompute, IsTraining = true };
+        model = new DeformableDetr(info.Config) { Precision = Recipe.Precision, Recomputes = Recipe.Recompute, IsTraining = true };
         model.Initialize(Recipe.Seed);
         saved?.LoadWeights(model);
         parameters = new FlatParameters(model);

@@ -8,14 +8,20 @@ namespace CoDetr.Training;
 /// <param name="Names">The losses' names.</param>
 /// <param name="Losses">Their values, weights included, averaged over accumulated batches.</param>
 /// <param name="Total">Their sum.</param>
-/// <param name="GradientNorm">The global norm before clipping.</param>
+/// <param name="GradientNorm">The global norm before clipping; not finite where the update was left out because f16 gradients overflowed.</param>
 /// <param name="Images">Pictures.</param>
 /// <param name="Objects">Objects that could be learned from.</param>
-public sealed record StepResult(IReadOnlyList<string> Names, float[] Losses, float Total, float GradientNorm, int Images, int Objects);
+/// <param name="LossScale">What the losses were multiplied by before they were differentiated.</param>
+public sealed record StepResult(IReadOnlyList<string> Names, float[] Losses, float Total, float GradientNorm, int Images, int Objects, double LossScale = 1)
+{
+    /// <summary>Whether parameters changed.</summary>
+    public bool IsUpdated => float.IsFinite(GradientNorm);
+}
 
 /// <summary>
 /// One update: upload, losses, backward, clip, update, average. The only place that knows both batches and models. Each batch has its own
-/// <see cref="StepScope"/>, so that nothing outlives it; the host reads two small tensors a batch at most.
+/// <see cref="StepScope"/>, so that nothing outlives it, and is one upload; the host waits once, when all is launched, and reads one small tensor. Whether
+/// the update is made is decided on the device.
 /// </summary>
 public sealed class TrainingStep
 {
@@ -38,76 +44,89 @@ public sealed class TrainingStep
     /// <remarks>Throws <see cref="BrokenStepException"/> if a loss or gradient is not finite; then no parameter has changed.</remarks>
     public StepResult Run(IReadOnlyList<Batch> batches, double rate)
     {
-        IReadOnlyList<string> names = [];
-        float[] sums = [];
-        foreach (Batch batch in batches)
+        (IReadOnlyList<string> names, float[] report) = Launch(batches, rate);
+        (int count, float share, LossScale scale) = (names.Count, 1f / batches.Count, optimizer.LossScale);
+        float[] sums = new float[count];
+        for (int i = 0; i < report.Length - 1; i++)
         {
-            (names, float[] values) = Gather(batch, 1f / batches.Count);
-            sums = sums.Length == 0 ? values : [.. sums.Zip(values, (a, b) => a + b)];
-            if (!Array.TrueForAll(values, float.IsFinite))
+            sums[i % count] = (i < count ? 0 : sums[i % count]) + (report[i] * share);
+            if (!float.IsFinite(report[i]))
             {
-                throw Broken(batch, "a loss");
+                throw Broken(batches[i / count], "a loss");
             }
         }
 
-        using StepScope scope = StepScope.Begin();
-        Tensor norm = parameters.Gradients.GlobalNorm();
-        float length = norm.ToScalar();
-        if (!float.IsFinite(length))
+        StepResult result = new(names, sums, sums.Sum(), report[^1], batches.Sum(b => b.Count), batches.Sum(b => b.ObjectCounts.Sum()), scale.Value);
+        if (result.IsUpdated)
+        {
+            optimizer.Updates++;
+            scale.Passed();
+        }
+        else if (scale.CanShrink)
+        {
+            scale.Overflowed();
+        }
+        else
         {
             throw Broken(batches.FirstOrDefault(HasBrokenGradient) ?? batches[^1], "a gradient");
         }
 
-        optimizer.Update(rate, norm);
-        average?.Update(optimizer.Updates - 1);
-        return new StepResult(names, sums, sums.Sum(), length, batches.Sum(b => b.Count), batches.Sum(b => b.ObjectCounts.Sum()));
+        return result;
     }
 
-    /// <summary>The pictures of a batch on the device.</summary>
-    public static ImageBatch Upload(Batch batch) => new(
-        Tensor.From<float>(batch.Images.AsSpan(0, batch.ImageElements), [batch.Count, batch.Height, batch.Width, ImageU8.Channels]),
-        [.. batch.Heights.Zip(batch.Widths, (height, width) => new ImageSize(height, width))]);
-
-    /// <summary>The objects of a batch on the device.</summary>
-    public static Truth UploadTruth(Batch batch)
-    {
-        int most = batch.MaxObjects;
-        return Truth.From(
-            [.. Enumerable.Range(0, batch.Count).Select(i => batch.Boxes[(i * most * 4)..(((i * most) + batch.ObjectCounts[i]) * 4)])],
-            [.. Enumerable.Range(0, batch.Count).Select(i => batch.Labels[(i * most)..((i * most) + batch.ObjectCounts[i])])]);
-    }
-
-    /// <summary>Computes the losses of a batch and adds their gradients, times <paramref name="share"/>.</summary>
-    private (IReadOnlyList<string> Names, float[] Values) Gather(Batch batch, float share)
+    /// <summary>Everything of an update up to the download: the losses' names; their values, batch by batch, and the norm.</summary>
+    private (IReadOnlyList<string> Names, float[] Report) Launch(IReadOnlyList<Batch> batches, double rate)
     {
         using StepScope scope = StepScope.Begin();
-        LossTable table = losses(Upload(batch), UploadTruth(batch));
-        table.Values.Storage.IsKept = true; // backward leaves it for the download below
-        table.Total.Backward(Tensor.From<float>([share], table.Total.Shape));
-        float[] values = table.Values.ToArray();
-        for (int i = 0; i < values.Length; i++)
+        double scale = optimizer.LossScale.Value;
+        UpdateNumbers numbers = optimizer.NumbersOf(rate) with { Unscale = 1 / scale, AverageShare = MovingAverage.ShareAfter(optimizer.Updates) };
+        float share = (float)(scale / batches.Count);
+        IReadOnlyList<string> names = [];
+        Tensor[] values = new Tensor[batches.Count];
+        Tensor? onDevice = null;
+        for (int i = 0; i < batches.Count; i++)
         {
-            values[i] *= share;
+            using StepScope ofBatch = StepScope.Begin();
+            DeviceBatch batch = DeviceBatch.Upload(batches[i], share, numbers);
+            (names, values[i]) = Gather(batch);
+            ofBatch.Keep(values[i]);
+            onDevice = i == batches.Count - 1 ? ofBatch.Keep(batch.Numbers) : null;
         }
 
-        return (table.Names, values);
+        Tensor report = Tensor.Concat(0, values).WithNorm(parameters.Gradients.GlobalNorm(), onDevice!);
+        Tensor norm = report.View(report.Count - 1, [1]);
+        optimizer.Update(onDevice!, norm);
+        average?.Update(onDevice!, norm);
+        return (names, report.ToArray());
+    }
+
+    /// <summary>Computes the losses of a batch and adds their gradients, times its share.</summary>
+    private (IReadOnlyList<string> Names, Tensor Values) Gather(DeviceBatch batch)
+    {
+        LossTable table = losses(batch.Pictures, batch.Truth);
+        table.Values.Storage.IsKept = true; // backward leaves it for the report
+        table.Total.Backward(batch.Share);
+        return (table.Names, table.Values);
+    }
+
+    /// <summary>Computes a batch's gradients alone.</summary>
+    private void Repeat(Batch batch)
+    {
+        parameters.ClearGradients();
+        using StepScope scope = StepScope.Begin();
+        Gather(DeviceBatch.Upload(batch));
     }
 
     private bool HasBrokenGradient(Batch batch)
     {
-        parameters.ClearGradients();
-        Gather(batch, 1);
+        Repeat(batch);
         using StepScope scope = StepScope.Begin();
         return !float.IsFinite(parameters.Gradients.GlobalNorm().ToScalar());
     }
 
     private BrokenStepException Broken(Batch batch, string what)
     {
-        string? op = NonFinite.FirstOp(() =>
-        {
-            parameters.ClearGradients();
-            Gather(batch, 1);
-        });
+        string? op = NonFinite.FirstOp(() => Repeat(batch));
         string? parameter = parameters.FirstBrokenGradient();
         parameters.ClearGradients();
         string place = op is null ? "it did not happen again when repeated" : $"first in {op}";

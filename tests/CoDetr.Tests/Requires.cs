@@ -5,6 +5,13 @@ internal static class Requires
 {
     internal static void Nvrtc() => Part(Tensors.Nvrtc.IsAvailable, "NVRTC was not found. Type: scripts/install-nvrtc.sh");
 
+    /// <summary>NVRTC, and the soft GPU as this process's driver.</summary>
+    internal static void SoftGpu()
+    {
+        Nvrtc();
+        Part(CoDetr.SoftGpu.SoftGpuLibrary.IsInUse, "The soft GPU was not found. Type: scripts/build-softgpu.sh artifacts/softgpu");
+    }
+
     internal static void Part(bool isThere, string otherwise)
     {
         if (!isThere && Environment.GetEnvironmentVariable("CI") is { Length: > 0 })

@@ -18,6 +18,7 @@ internal sealed class RecipeOptions
     private readonly Option<long?> seed = new("--seed") { Description = "Everything random follows from it [default: 0]", HelpName = "N" };
     private readonly Option<bool> ema = new("--ema") { Description = "Keep averaged weights; evaluate and save those" };
     private readonly Option<bool> recompute = new("--recompute") { Description = "Compute activations again in backward: less memory, more time" };
+    private readonly Option<string?> precision = Settings.Precision("f32");
     private readonly Option<string?> optimizer = new("--optimizer") { Description = "adamw or sgd [default: adamw]", HelpName = "NAME" };
     private readonly Option<string?> augment = new("--augment")
     {
@@ -35,7 +36,7 @@ internal sealed class RecipeOptions
 
     internal Option<string> Model { get; } = Settings.Model(RecipeBook.Photographs.Model);
 
-    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, optimizer, augment, shortEdge];
+    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, precision, optimizer, augment, shortEdge];
 
     internal void AddTo(Command command)
     {
@@ -67,6 +68,7 @@ internal sealed class RecipeOptions
             Seed = parsed.GetValue(seed) ?? recipe.Seed,
             MovingAverage = parsed.GetValue(ema),
             Recompute = parsed.GetValue(recompute),
+            Precision = Precisions.Parse(parsed.GetValue(precision) ?? "f32"),
             Optimizer = parsed.GetValue(optimizer) == "sgd" ? OptimizerKind.Sgd : OptimizerKind.AdamW,
             Augmentation = parsed.GetValue(augment) switch
             {

@@ -45,7 +45,7 @@ internal sealed class QueryHead : Module
     {
         Tensor sine = grid.Levels.SineEncoding(grid.Padding, config.Width / 2, Temperature, SineOffset);
         TransformerOutput output = transformer.Forward(levels, sine, grid, queries.Value, classBranches[^1], boxBranches);
-        Tensor[] logits = [.. output.Decoder.States.Select((state, i) => classBranches[i].Forward(state))];
+        Tensor[] logits = [.. output.Decoder.States.Select((state, i) => classBranches[i].ForwardF32(state))];
         return new QueryPredictions(logits, output.Decoder.Boxes, output.EncoderLogits, output.EncoderBoxes, output.Memory);
     }
 
@@ -63,8 +63,8 @@ internal sealed class QueryHead : Module
         return [.. maps, downsampleNorm.Forward(downsample.Forward(maps[^1]))];
     }
 
-    internal LossTable Losses(QueryPredictions predictions, Truth truth, IReadOnlyList<ImageSize> sizes) =>
-        SetPredictionLoss.Compute(predictions, truth, sizes, config);
+    internal LossTable Losses(QueryPredictions predictions, Truth truth, Tensor validSizes) =>
+        SetPredictionLoss.Compute(predictions, SetPredictionLoss.ToMatch(truth, validSizes), config);
 }
 
 /// <summary>A learned table.</summary>

@@ -16,5 +16,5 @@ internal sealed class BoxBranch : Module
         last = Add("4", new Linear(width, 4, Initializer.Zero, Initializer.Zero));
     }
 
-    internal Tensor Forward(Tensor x) => last.Forward(second.Forward(first.Forward(x, Activation.Relu), Activation.Relu));
+    internal Tensor Forward(Tensor x) => last.ForwardF32(second.Forward(first.Forward(x, Activation.Relu), Activation.Relu));
 }

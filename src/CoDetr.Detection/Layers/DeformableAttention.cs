@@ -41,8 +41,8 @@ internal sealed class DeformableAttention : Module
         }
 
         Tensor moved = query + position;
-        Tensor offsets = samplingOffsets.Forward(moved).Reshape(batch, queries, heads, levels, points, 2);
-        Tensor logits = attentionWeights.Forward(moved).Reshape(batch, queries, heads, levels, points);
+        Tensor offsets = samplingOffsets.ForwardF32(moved).Reshape(batch, queries, heads, levels, points, 2);
+        Tensor logits = attentionWeights.ForwardF32(moved).Reshape(batch, queries, heads, levels, points);
         Tensor sampled = value.Reshape(batch, tokens, heads, width / heads).DeformAttnFused(grid.Levels, reference, offsets, logits);
         return outputProjection.Forward(sampled.Reshape(batch, queries, width), residual: query);
     }

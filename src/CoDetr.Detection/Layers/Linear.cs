@@ -20,4 +20,7 @@ internal sealed class Linear : Module
 
     internal Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null) =>
         x.Linear(weight.Value, bias.Value, activation, residual);
+
+    /// <summary>The same without activation in f32, whatever x is stored as: logits, boxes and sampling points are not rounded.</summary>
+    internal Tensor ForwardF32(Tensor x) => x.Linear(weight.Value, bias.Value, output: DType.F32);
 }

@@ -8,14 +8,11 @@ namespace CoDetr.Detection;
 /// </summary>
 internal static class SetPredictionLoss
 {
-    private const float Epsilon = 1.1920929e-07f; // the reference adds it to every averaging factor
-
     /// <summary>All losses, in the order encoder, first layer, …, last layer.</summary>
-    internal static LossTable Compute(QueryPredictions predictions, Truth truth, IReadOnlyList<ImageSize> sizes, DeformableDetrConfig config)
+    internal static LossTable Compute(QueryPredictions predictions, MatchTruth objects, DeformableDetrConfig config)
     {
-        MatchTruth objects = ToMatch(truth, sizes);
-        Tensor encoder = Layers(predictions.EncoderLogits, predictions.EncoderBoxes, objects with { Labels = null }, truth, config).Losses;
-        Tensor decoder = Layers(Tensor.Concat(0, [.. predictions.Logits]), Tensor.Concat(0, [.. predictions.Boxes]), objects, truth, config).Losses;
+        Tensor encoder = Layers(predictions.EncoderLogits, predictions.EncoderBoxes, objects with { Labels = null }, config).Losses;
+        Tensor decoder = Layers(Tensor.Concat(0, [.. predictions.Logits]), Tensor.Concat(0, [.. predictions.Boxes]), objects, config).Losses;
         Tensor values = Tensor.Concat(0, encoder, decoder).Reshape(-1);
         int layers = predictions.Logits.Count;
         string[] prefixes = ["enc_", .. Enumerable.Range(0, layers).Select(i => i == layers - 1 ? "" : $"d{i}.")];
@@ -25,29 +22,22 @@ internal static class SetPredictionLoss
     /// <summary>Matches the predictions of several layers and computes their three losses each.</summary>
     /// <param name="logits"><c>f32[layers · batch, predictions, classes]</c></param>
     /// <param name="boxes">Unit boxes <c>f32[layers · batch, predictions, 4]</c>.</param>
-    /// <param name="objects">The truth for the kernels.</param>
-    /// <param name="truth">The same with its counts.</param>
+    /// <param name="objects">The truth.</param>
     /// <param name="config">Weights and costs.</param>
     /// <returns>Losses <c>f32[layers, 3]</c> and the matching <c>i32[layers · batch, predictions]</c>.</returns>
-    internal static (Tensor Losses, Tensor Match) Layers(Tensor logits, Tensor boxes, MatchTruth objects, Truth truth, DeformableDetrConfig config)
+    internal static (Tensor Losses, Tensor Match) Layers(Tensor logits, Tensor boxes, MatchTruth objects, DeformableDetrConfig config)
     {
+        MatchWeights weights = new(config.ClassWeight, config.BoxWeight, config.IouWeight);
         Tensor match;
         using (NoGrad.Begin())
         {
-            MatchWeights costs = new(config.ClassWeight, config.BoxWeight, config.IouWeight);
-            match = logits.MatchCost(boxes, objects, costs).Hungarian(objects.Counts).Match;
+            match = logits.MatchCost(boxes, objects, weights).Hungarian(objects.Counts).Match;
         }
 
-        // Every object gets a prediction while there are enough, so the number of matches needs no download.
-        int matched = truth.HostCounts.Sum(count => Math.Min(count, logits.Shape[1]));
-        float scale = 1 / (Math.Max(matched, 1) + Epsilon);
-        Tensor weights = Tensor.From(config.ClassWeight * scale, config.BoxWeight * scale, config.IouWeight * scale);
-        return (logits.SetLoss(boxes, match, objects) * weights, match);
+        return (logits.SetLoss(boxes, match, objects) * logits.SetLossWeights(objects.Counts, weights), match);
     }
 
-    internal static MatchTruth ToMatch(Truth truth, IReadOnlyList<ImageSize> sizes) => new(
-        truth.Boxes,
-        truth.Labels,
-        truth.Counts,
-        Tensor.From([.. sizes.SelectMany(size => new[] { (float)size.Height, size.Width })], [sizes.Count, 2]));
+    /// <param name="truth">What the pictures show.</param>
+    /// <param name="validSizes">Picture sizes before padding, <c>f32[batch, 2]</c>.</param>
+    internal static MatchTruth ToMatch(Truth truth, Tensor validSizes) => new(truth.Boxes, truth.Labels, truth.Counts, validSizes);
 }

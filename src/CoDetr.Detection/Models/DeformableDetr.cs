@@ -37,10 +37,16 @@ public sealed class DeformableDetr : Module
         set => head.Transformer.Encoder.Recomputes = value;
     }
 
+    /// <summary>
+    /// How activations are stored: f32, or f16 or bf16 on a device that does so. Parameters, their gradients, statistics of norms, positions, logits, boxes and
+    /// losses are f32 whatever this is.
+    /// </summary>
+    public DType Precision { get; set; } = DType.F32;
+
     internal QueryHead Head => head;
 
     /// <summary>The losses of a batch, every decoder layer and the encoder's proposals included.</summary>
-    public LossTable Losses(ImageBatch batch, Truth truth) => head.Losses(Predict(batch), truth, batch.Sizes);
+    public LossTable Losses(ImageBatch batch, Truth truth) => head.Losses(Predict(batch), truth, batch.ValidSizes);
 
     /// <summary>Finds objects.</summary>
     /// <param name="batch">The pictures.</param>
@@ -61,8 +67,8 @@ public sealed class DeformableDetr : Module
         return head.Forward(levels, GridOf(levels, batch));
     }
 
-    internal Tensor[] Features(ImageBatch batch) => neck.Forward(backbone.Forward(batch.Images));
+    internal Tensor[] Features(ImageBatch batch) => neck.Forward(backbone.Forward(batch.Images.Cast(Precision)));
 
     internal static TokenGrid GridOf(Tensor[] levels, ImageBatch batch) =>
-        TokenGrid.Of([.. levels.Select(level => new ImageSize(level.Shape[1], level.Shape[2]))], batch.PaddedSize, batch.Sizes);
+        TokenGrid.Of([.. levels.Select(level => new ImageSize(level.Shape[1], level.Shape[2]))], batch);
 }

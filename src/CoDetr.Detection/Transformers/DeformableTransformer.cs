@@ -50,14 +50,15 @@ internal sealed class DeformableTransformer : Module
     {
         int batch = levels[0].Shape[0];
         Tensor tokens = Tensor.Concat(1, [.. levels.Select(level => level.Reshape(batch, -1, width))]);
-        Tensor position = sine + levelEmbeddings.Value.IndexSelect(grid.LevelOfToken);
+        Tensor position = (sine + levelEmbeddings.Value.IndexSelect(grid.Levels.OfToken)).Cast(tokens.DType);
         Tensor memory = encoder.Forward(tokens, position, grid.Levels.ReferencePoints(grid.ValidRatios), grid);
 
         (Tensor encoderLogits, Tensor encoderBoxLogits) = Propose(memory, grid, encoderClasses, branches[^1]);
         Tensor chosen = Select(encoderLogits.Detach(), encoderBoxLogits.Detach(), queries.Shape[0]);
         Tensor reference = chosen.Sigmoid();
-        Tensor queryPosition = positionNorm.Forward(positionTransform.Forward(reference.SineEmbedding(width / 2, yFirst: false))).Slice(-1, 0, width);
-        DecoderOutput output = decoder.Forward(queries.BroadcastTo([batch, queries.Shape[0], width]), queryPosition, memory, reference, branches, grid);
+        Tensor queryPosition = positionNorm.Forward(positionTransform.Forward(reference.SineEmbedding(width / 2, yFirst: false, output: memory.DType))).Slice(-1, 0, width);
+        Tensor content = queries.BroadcastTo([batch, queries.Shape[0], width]).Cast(memory.DType);
+        DecoderOutput output = decoder.Forward(content, queryPosition, memory, reference, branches, grid);
         return new TransformerOutput(output, reference, encoderLogits, encoderBoxLogits.Sigmoid(), memory);
     }
 
@@ -65,7 +66,7 @@ internal sealed class DeformableTransformer : Module
     internal (Tensor Logits, Tensor BoxLogits) Propose(Tensor memory, TokenGrid grid, Linear classes, BoxBranch boxes)
     {
         (Tensor output, Tensor proposals) = Proposals(memory, grid);
-        return (classes.Forward(output), boxes.Forward(output) + proposals);
+        return (classes.ForwardF32(output), boxes.Forward(output) + proposals);
     }
 
     /// <summary>The memory that proposals are read from, and the box logits that they start from.</summary>

@@ -30,7 +30,7 @@ public static class Backpropagation
             GradNode last = loss.Node;
             long outerWalk = walkBegan;
             walkBegan = Storage.LastOrder;
-            Accumulate(loss, gradient ?? Tensor.From<float>([1f], loss.Shape, loss.Device), owned: gradient is null);
+            Accumulate(loss, gradient ?? loss.Like().Fill(1), owned: gradient is null);
             foreach (GradNode node in Reachable(last))
             {
                 Step(node, freeForward: node != last);
@@ -108,7 +108,8 @@ public static class Backpropagation
             {
                 if (gradients[i] is Tensor dx && node.Inputs[i].RequiresGrad)
                 {
-                    Check.That(dx.Shape == node.Inputs[i].Shape, $"the gradient of input {i} of {node.Op} has shape {dx.Shape}, not {node.Inputs[i].Shape}.");
+                    Tensor x = node.Inputs[i];
+                    Check.That(dx.Shape == x.Shape && dx.DType == x.DType, $"the gradient of input {i} of {node.Op} is {dx}, not {x}.");
                     OpWatch.Current?.Invoke(node.Op, true, dx);
                     bool isNew = dx.Storage != dy.Storage || node.Output.OwnsGrad;
                     Accumulate(node.Inputs[i], dx, owned: isNew && gradients.Count(g => g?.Storage == dx.Storage) == 1 && dx.Storage.Order > walkBegan);

@@ -33,6 +33,9 @@ public abstract class Device
     /// <summary>How often the host has waited for the device so far: downloads and synchronisations.</summary>
     public abstract long Waits { get; }
 
+    /// <summary>Whether activations can be stored as this type.</summary>
+    public virtual bool Stores(DType dtype) => dtype.IsFloat;
+
     /// <summary>Whether <see cref="Open"/> takes this: <c>cpu</c>, <c>cuda</c> (the first GPU) or <c>cuda:N</c>.</summary>
     public static bool IsName(string name) => DeviceChoice.IsName(name);
 
@@ -41,7 +44,7 @@ public abstract class Device
     /// </summary>
     /// <param name="name"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
     /// <param name="workers">Threads of a CPU device.</param>
-    public static Device Open(string? name = null, int? workers = null) => DeviceChoice.Open(name, workers);
+    public static Device Open(string? name = null, int? workers = null) => DeviceChoice.Open(name, workers, compilesAhead: true);
 
     /// <summary>Starts a new high-water mark at the present level.</summary>
     public abstract void ResetPeak();

@@ -10,7 +10,7 @@ internal static class DeviceChoice
 
     internal static bool IsName(string name) => name == "cpu" || IndexOf(name) is not null;
 
-    internal static Device Open(string? name, int? workers)
+    internal static Device Open(string? name, int? workers, bool compilesAhead)
     {
         if (name is null && Environment.GetEnvironmentVariable(Setting) is { Length: > 0 } set)
         {
@@ -19,7 +19,7 @@ internal static class DeviceChoice
 
         if (name is null)
         {
-            return IsUsable(out CudaCard? first) ? Open(first) : new CpuDevice(workers);
+            return IsUsable(out CudaCard? first) ? new CudaDevice(first, compilesAhead) : new CpuDevice(workers);
         }
 
         if (name == "cpu")
@@ -28,7 +28,7 @@ internal static class DeviceChoice
         }
 
         CudaCard card = CudaCard.Open(IndexOf(name) ?? throw new DeviceException($"A device is cpu, cuda or cuda:N, not '{name}'."));
-        return WhyNot(card) is string reason ? throw new DeviceException($"cuda:{card.Index}: {reason}") : Open(card);
+        return WhyNot(card) is string reason ? throw new DeviceException($"cuda:{card.Index}: {reason}") : new CudaDevice(card, compilesAhead);
     }
 
     /// <summary>What keeps a GPU from being used; null if nothing does.</summary>
@@ -49,8 +49,6 @@ internal static class DeviceChoice
             return e.Message;
         }
     }
-
-    private static CudaDevice Open(CudaCard card) => new(card, compilesAhead: true);
 
     private static bool IsUsable([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out CudaCard? card)
     {

@@ -11,7 +11,9 @@ public static class DeviceReport
     /// <param name="workers">Threads of the CPU.</param>
     public static IEnumerable<(string Name, string Found)> Lines(string? device, int workers)
     {
-        yield return ("used", Used(device, workers));
+        (string used, string check) = Try(device, workers);
+        yield return ("used", used);
+        yield return ("checked", check);
         yield return ("cores", $"{Environment.ProcessorCount} ({RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.OSDescription})");
         yield return ("instruction sets", string.Join(", ", HostKernels.Levels()));
         foreach (string tried in HostKernels.Tried)
@@ -31,15 +33,27 @@ public static class DeviceReport
         yield return ("GPU path", "has so far run on the soft GPU of the tests only, never on a real card");
     }
 
-    private static string Used(string? device, int workers)
+    /// <summary>What the device calls itself, and whether a kernel on it gives what it should.</summary>
+    private static (string Used, string Check) Try(string? name, int workers)
     {
         try
         {
-            return Device.Open(device, workers).Description;
+            Device device = DeviceChoice.Open(name, workers, compilesAhead: false);
+            using IDisposable? end = device as IDisposable;
+            try
+            {
+                using StepScope scope = StepScope.Begin();
+                float[] sums = (Tensor.From<float>([1, 2, 3], [3], device) + Tensor.From<float>([10, 20, 30], [3], device)).ToArray();
+                return (device.Description, sums is [11, 22, 33] ? "a kernel ran and gave the right numbers" : $"a kernel gave [{string.Join(", ", sums)}], not [11, 22, 33]");
+            }
+            catch (Exception e) when (e is DeviceException or DeviceMemoryException)
+            {
+                return (device.Description, e.Message);
+            }
         }
         catch (DeviceException e)
         {
-            return $"nothing: {e.Message}";
+            return ("nothing", e.Message);
         }
     }
 

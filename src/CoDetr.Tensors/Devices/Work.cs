@@ -12,4 +12,9 @@ public readonly record struct Work(long Items, int Lanes, int ScratchBytes, long
 
     /// <summary>One item per team of up to <paramref name="lanes"/> lanes.</summary>
     public static Work Teams(long count, int lanes, int scratchBytes = 0, long cost = 0) => new(count, lanes, scratchBytes, cost > 0 ? cost : lanes);
+
+    /// <summary>
+    /// One team per row that is gone over more than once: as many lanes as hold the row in registers, eight elements each (<c>FOR_HELD</c> in <c>kernel.h</c>).
+    /// </summary>
+    public static Work Rows(long count, int length, long cost = 0) => Teams(count, length <= 256 ? 32 : Math.Min(length, 256), cost: cost > 0 ? cost : length);
 }

@@ -1,10 +1,9 @@
 namespace CoDetr.Tensors;
 
-/// <summary>Adding in place, averaging in place, filling: the writes that are not ops and have no gradient.</summary>
+/// <summary>Adding in place, filling: the writes that are not ops and have no gradient.</summary>
 public static class AccumulateOp
 {
     private static readonly Kernel Add = new("accumulate.cu", "accumulate_add");
-    private static readonly Kernel Approach = new("accumulate.cu", "accumulate_approach");
     private static readonly Kernel Set = new("accumulate.cu", "accumulate_fill");
 
     extension(Tensor y)
@@ -15,15 +14,6 @@ public static class AccumulateOp
         {
             Check.That(x.Count == y.Count, $"cannot add {x.Shape} into {y.Shape}.");
             y.Device.Launch(Add, Work.Elements(y.Count), y, x, y.Count);
-        }
-
-        /// <summary>Moves each element a share of the way to its counterpart in <paramref name="x"/>: a moving average. Not differentiated.</summary>
-        /// <param name="x"><c>real[...]</c>, as many elements.</param>
-        /// <param name="share">0 stays, 1 copies.</param>
-        public void ApproachInPlace(Tensor x, float share)
-        {
-            Check.That(x.Count == y.Count, $"cannot move {y.Shape} towards {x.Shape}.");
-            y.Device.Launch(Approach, Work.Elements(y.Count), y, x, share, y.Count);
         }
 
         /// <summary>Sets every element. Not differentiated.</summary>

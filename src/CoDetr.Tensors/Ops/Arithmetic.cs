@@ -89,7 +89,7 @@ public static class ArithmeticOp
         Tensor operand = ofB == 0 ? a : b, gradient = operand.Like();
         (Strides p, Strides q) = (meet.StridesA, meet.StridesB);
         Strides own = ofB == 0 ? p : q;
-        DType sums = dy.DType == DType.F64 ? DType.F64 : DType.F32;
+        DType sums = dy.DType.Sums;
         (long outer, long count, long inner) = (meet.Outer, meet.Count, meet.Inner);
         if (own.Inner == 0)
         {

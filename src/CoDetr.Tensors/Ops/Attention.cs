@@ -10,21 +10,21 @@ public static class AttentionOp
     extension(Tensor)
     {
         /// <summary>Each query takes the mean of the values, weighted by the softmax of its products with the keys, head by head.</summary>
-        /// <param name="query"><c>f32[batch, queries, width]</c>; head h is channels [h · width / heads, (h + 1) · width / heads)</param>
-        /// <param name="key"><c>f32[batch, keys, width]</c></param>
-        /// <param name="value"><c>f32[batch, keys, width]</c></param>
+        /// <param name="query"><c>real[batch, queries, width]</c>; head h is channels [h · width / heads, (h + 1) · width / heads)</param>
+        /// <param name="key"><c>real[batch, keys, width]</c></param>
+        /// <param name="value"><c>real[batch, keys, width]</c></param>
         /// <param name="heads">How many slices of the width attend on their own.</param>
         /// <param name="blocked">
         /// <c>u8[queries, keys]</c>, <c>[batch, queries, keys]</c> or <c>[batch · heads, queries, keys]</c>: 1 hides a key from a query; or null</param>
         /// <param name="padded"><c>u8[batch, keys]</c>: 1 hides a key from all; or null</param>
         /// <param name="bias">
         /// <c>f32[queries, keys]</c>, <c>[heads, queries, keys]</c> or <c>[batch · heads, queries, keys]</c>, added to the products; or null</param>
-        /// <returns><c>f32[batch, queries, width]</c>; zeros for a query from which every key is hidden</returns>
+        /// <returns><c>real[batch, queries, width]</c>; zeros for a query from which every key is hidden</returns>
         public static Tensor Attention(
             Tensor query, Tensor key, Tensor value, int heads, Tensor? blocked = null, Tensor? padded = null, Tensor? bias = null)
         {
             AttentionPlan plan = new(query, key, value, heads, blocked, padded, bias);
-            Tensor output = query.Like(), largest = query.New(plan.Images, heads, plan.Queries), scale = largest.Like();
+            Tensor output = query.Like(), largest = plan.NewRows(), scale = plan.NewRows();
             Tensor scores = plan.NewChunk();
             foreach (AttentionChunk chunk in plan.Chunks())
             {
@@ -36,7 +36,7 @@ public static class AttentionOp
             scores.Dispose();
             return GradNode.Record(nameof(Attention), output, [query, key, value, bias], doutput =>
             {
-                Tensor dquery = query.Like(), dkey = key.Like(), dvalue = value.Like();
+                Tensor dquery = query.Like(), dkey = plan.NewSums(key), dvalue = plan.NewSums(value);
                 Tensor? dbias = bias is { RequiresGrad: true } ? bias.NewZeros([.. bias.Shape]) : null;
                 Tensor p = plan.NewChunk(), dp = plan.NewChunk();
                 foreach (AttentionChunk chunk in plan.Chunks())
@@ -57,7 +57,7 @@ public static class AttentionOp
                     }
                 }
 
-                return [dquery, dkey, dvalue, dbias];
+                return [dquery, dkey.Cast(key.DType), dvalue.Cast(value.DType), dbias];
             });
         }
 
@@ -68,8 +68,8 @@ public static class AttentionOp
         {
             AttentionPlan plan = new(query, key, key, heads, blocked, padded, bias);
             AttentionChunk all = new(0, plan.Images, 0, heads, 0, plan.Queries);
-            Tensor weights = query.New(plan.Images, heads, plan.Queries, plan.KeyCount);
-            Tensor largest = query.New(plan.Images, heads, plan.Queries), scale = largest.Like();
+            Tensor weights = Tensor.Empty([plan.Images, heads, plan.Queries, plan.KeyCount], device: query.Device);
+            Tensor largest = plan.NewRows(), scale = plan.NewRows();
             plan.Multiply(all, plan.Rows(query, all), plan.Keys(key, all), plan.Scores(weights, all), plan.InverseRoot, transposeB: true);
             query.Device.Launch(Softmax, plan.Work(all), [weights, largest, scale, .. plan.Arguments(all)]);
             return weights;

@@ -4,7 +4,7 @@ namespace CoDetr.Tensors;
 internal readonly record struct AttentionChunk(int Image, int Images, int Head, int Heads, int Query, int Queries);
 
 /// <summary>Where one head's matrix of one image begins, and how far it is to the next head, the next image and the next row; in elements.</summary>
-internal readonly record struct HeadMatrices(nint Pointer, long HeadStep, long ImageStep, long RowStep, int Rows, int Columns);
+internal readonly record struct HeadMatrices(nint Pointer, DType DType, long HeadStep, long ImageStep, long RowStep, int Rows, int Columns);
 
 /// <summary>The sizes of one attention and how its tensors are cut; checks them.</summary>
 internal sealed class AttentionPlan
@@ -24,7 +24,7 @@ internal sealed class AttentionPlan
         device = query.Device;
         Check.Rank(query, 3, op: Op);
         Check.Rank(key, 3, op: Op);
-        Check.Type(query, DType.F32, op: Op);
+        Product.RequireTypes(Op, query, key, value);
         (Images, Queries, width, KeyCount, Heads) = (query.Shape[0], query.Shape[1], query.Shape[2], key.Shape[1], heads);
         Check.That(heads > 0 && width % heads == 0, $"{width} channels do not fall into {heads} heads.", Op);
         Check.Shape(key, [Images, KeyCount, width], sizes: "[batch, keys, width]", op: Op);
@@ -50,6 +50,9 @@ internal sealed class AttentionPlan
 
     /// <summary>1 / √(channels of a head)</summary>
     internal float InverseRoot { get; }
+
+    /// <summary>Whether one head's keys are met by several chunks, so that their gradients add up: in f32, however keys are stored.</summary>
+    internal bool IsSplit => LargestChunk.Queries < Queries;
 
     internal long BiasImage { get; }
 
@@ -85,12 +88,21 @@ internal sealed class AttentionPlan
         }
     }
 
-    /// <summary>Memory for the scores of any chunk.</summary>
+    /// <summary>
+    /// Memory for the scores of any chunk: f32 whatever queries and keys are. A chunk stays in the cache from product to softmax to product, so shorter
+    /// scores would save no traffic to memory, and a probability of 8 bits would be the coarsest number of the whole layer.
+    /// </summary>
     internal Tensor NewChunk()
     {
         AttentionChunk largest = LargestChunk;
         return Tensor.Empty([largest.Images * largest.Heads * largest.Queries, KeyCount], device: device);
     }
+
+    /// <summary>One f32 number for each row of scores.</summary>
+    internal Tensor NewRows() => Tensor.Empty([Images, Heads, Queries], device: device);
+
+    /// <summary>Memory for the gradient of keys or values.</summary>
+    internal Tensor NewSums(Tensor x) => IsSplit ? Tensor.Empty(x.Shape, device: device) : x.Like();
 
     /// <summary>A chunk's rows of <c>[batch, queries, width]</c>.</summary>
     internal HeadMatrices Rows(Tensor x, AttentionChunk chunk) => Slices(x, Queries, chunk, chunk.Query, chunk.Queries);
@@ -102,7 +114,7 @@ internal sealed class AttentionPlan
     internal HeadMatrices Scores(Tensor scores, AttentionChunk chunk)
     {
         long head = (long)chunk.Queries * KeyCount;
-        return new HeadMatrices(scores.Pointer, head, head * chunk.Heads, KeyCount, chunk.Queries, KeyCount);
+        return new HeadMatrices(scores.Pointer, scores.DType, head, head * chunk.Heads, KeyCount, chunk.Queries, KeyCount);
     }
 
     /// <summary><c>c (+)= alpha · op(a) op(b)</c> for each image and head: a batch of heads for each image, or of images for each head.</summary>
@@ -112,7 +124,7 @@ internal sealed class AttentionPlan
     {
         bool overHeads = chunk.Heads >= chunk.Images;
         long Step(HeadMatrices x, bool heads) => heads ? x.HeadStep : x.ImageStep;
-        nint At(HeadMatrices x, int i) => x.Pointer + (nint)(i * Step(x, !overHeads) * sizeof(float));
+        nint At(HeadMatrices x, int i) => x.Pointer + (nint)(i * Step(x, !overHeads) * x.DType.Size);
         for (int i = 0; i < Math.Min(chunk.Heads, chunk.Images); i++)
         {
             device.Gemm(new GemmProblem
@@ -134,12 +146,15 @@ internal sealed class AttentionPlan
                 TransB = transposeB ? 1 : 0,
                 Accumulate = adds ? 1 : 0,
                 Alpha = alpha,
+                TypeA = a.DType,
+                TypeB = b.DType,
+                TypeC = c.DType,
             });
         }
     }
 
     /// <summary>One team for each row of scores.</summary>
-    internal Work Work(AttentionChunk chunk) => Tensors.Work.Teams((long)chunk.Images * chunk.Heads * chunk.Queries, KeyCount, cost: 4L * KeyCount);
+    internal Work Work(AttentionChunk chunk) => Tensors.Work.Rows((long)chunk.Images * chunk.Heads * chunk.Queries, KeyCount, cost: 4L * KeyCount);
 
     /// <summary>One team for each row of the bias that the chunk meets.</summary>
     internal Work BiasWork(AttentionChunk chunk) => Tensors.Work.Teams(
@@ -162,7 +177,7 @@ internal sealed class AttentionPlan
     private HeadMatrices Slices(Tensor x, int rowsOfImage, AttentionChunk chunk, int row, int rows)
     {
         long image = (long)rowsOfImage * width, first = (chunk.Image * image) + ((long)row * width) + ((long)chunk.Head * HeadWidth);
-        return new HeadMatrices(x.Pointer + (nint)(first * sizeof(float)), HeadWidth, image, width, rows, HeadWidth);
+        return new HeadMatrices(x.Pointer + (nint)(first * x.DType.Size), x.DType, HeadWidth, image, width, rows, HeadWidth);
     }
 
     /// <summary>Elements from one image's mask to the next's, and from one head's to the next's; 0: shared.</summary>

@@ -103,7 +103,7 @@ public static class ClassLossOp
         bool sumRows = !reduction.IsNone || kind == Kind.QualityFocal;
         int weightsOfRow = weights is not null && weights.Count > rows ? classes : 1;
         Work work = Work.Teams(rows, classes, cost: 40L * classes);
-        Tensor values = Tensor.Empty(sumRows ? [.. x.Shape.Take(x.Shape.Length - 1)] : x.Shape, x.DType == DType.F64 ? DType.F64 : DType.F32, x.Device);
+        Tensor values = Tensor.Empty(sumRows ? [.. x.Shape.Take(x.Shape.Length - 1)] : x.Shape, x.DType.Sums, x.Device);
         x.Device.Launch(
             Forward, work, values, x, targets, labels, scores, weights, classWeights, rows, classes, weightsOfRow, sumRows ? 1 : 0, (int)kind, alpha, gamma);
         long rowStep = !reduction.IsNone ? 0 : sumRows ? 1 : classes;
@@ -119,7 +119,7 @@ public static class ClassLossOp
         Check.That((labels ?? targets)!.Count == rows, $"targets of {x.Shape} logits cannot be {labels ?? targets}.", op);
         Check.That((weights?.Count ?? rows) == rows, $"weights of {x.Shape} logits cannot be {weights}.", op);
         Work work = Work.Teams(rows, classes, cost: 20L * classes);
-        Tensor values = Tensor.Empty([.. x.Shape.Take(x.Shape.Length - 1)], x.DType == DType.F64 ? DType.F64 : DType.F32, x.Device);
+        Tensor values = Tensor.Empty([.. x.Shape.Take(x.Shape.Length - 1)], x.DType.Sums, x.Device);
         x.Device.Launch(SoftmaxForward, work, values, x, labels, targets, weights, rows, classes);
         return reduction.Record(op, x, values, rows, (dx, upstream) =>
             x.Device.Launch(SoftmaxBackward, work, dx, upstream, x, labels, targets, weights, rows, classes, reduction.IsNone ? 1 : 0));

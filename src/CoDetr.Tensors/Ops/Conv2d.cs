@@ -23,7 +23,7 @@ public sealed record Convolution
     /// <summary><c>f32[out channels]</c>, or null.</summary>
     public Tensor? Bias { get; init; }
 
-    /// <summary><c>f32[batch, height, width, out channels]</c>, like the output, or null; added before the activation.</summary>
+    /// <summary><c>real[batch, height, width, out channels]</c>, like the output, or null; added before the activation.</summary>
     public Tensor? Residual { get; init; }
 
     /// <summary>Applied last.</summary>
@@ -38,14 +38,13 @@ public static class Conv2dOp
         /// <summary>Convolves each map, and does what <paramref name="convolution"/> says in the same pass.</summary>
         /// <param name="weight"><c>f32[out channels, kernel height, kernel width, channels / groups]</c></param>
         /// <param name="convolution">Stride, padding, groups, what follows; null for none of it.</param>
-        /// <returns><c>f32[batch, out height, out width, out channels]</c></returns>
+        /// <returns><c>real[batch, out height, out width, out channels]</c></returns>
         public Tensor Conv2d(Tensor weight, Convolution? convolution = null)
         {
             Convolution c = convolution ?? new Convolution();
             Check.Rank(x, 4);
             Check.Rank(weight, 4);
-            Check.Type(x, DType.F32);
-            Check.Type(weight, DType.F32);
+            Product.RequireTypes(nameof(Conv2d), x, weight);
             (int outputs, int groups) = (weight.Shape[0], c.Groups);
             Check.That(groups > 0 && outputs % groups == 0, $"{outputs} out channels do not fall into {groups} groups.");
             Check.That(
@@ -63,7 +62,8 @@ public static class Conv2dOp
             }
 
             Check.That(c.Scale is not { RequiresGrad: true }, "the scale is a constant; BatchNorm learns one.");
-            Check.That(c.Residual is null || c.Residual.Shape == y.Shape, $"the residual must be {y.Shape}, got {c.Residual?.Shape}.");
+            Check.That(
+                c.Residual is null || (c.Residual.Shape == y.Shape && c.Residual.DType == y.DType), $"the residual must be {y}, got {c.Residual}.");
 
             x.Device.Convolve(ConvolutionPass.Forward, Problem(x, weight, y, c) with
             {
@@ -136,5 +136,8 @@ public static class Conv2dOp
         DilationHeight = c.Dilation.Height,
         DilationWidth = c.Dilation.Width,
         Groups = c.Groups,
+        TypeX = x.DType,
+        TypeW = weight.DType,
+        TypeY = y.DType,
     };
 }

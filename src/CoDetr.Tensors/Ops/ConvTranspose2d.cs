@@ -10,13 +10,12 @@ public static class ConvTranspose2dOp
         /// <param name="bias"><c>f32[out channels]</c>, or null</param>
         /// <param name="stride">Pixels from one window to the next, in the output.</param>
         /// <param name="padding">Pixels cut off on each side of the output.</param>
-        /// <returns><c>f32[batch, (height - 1) · stride + kernel - 2 · padding, the same for width, out channels]</c></returns>
+        /// <returns><c>real[batch, (height - 1) · stride + kernel - 2 · padding, the same for width, out channels]</c></returns>
         public Tensor ConvTranspose2d(Tensor weight, Tensor? bias = null, Spatial? stride = null, Spatial? padding = null)
         {
             Check.Rank(x, 4);
             Check.Rank(weight, 4);
-            Check.Type(x, DType.F32);
-            Check.Type(weight, DType.F32);
+            Product.RequireTypes(nameof(ConvTranspose2d), x, weight);
             Check.That(x.Shape[3] == weight.Shape[0], $"x must have {weight.Shape[0]} channels, got {x.Shape}.");
             Convolution c = new() { Stride = stride ?? 1, Padding = padding ?? 0 };
             Tensor y = x.New(

@@ -58,11 +58,12 @@ public static class DeformAttnOp
         Tensor[] inputs = reference is null ? [value, offsets, scores] : [value, offsets, scores, reference];
         return GradNode.Record(op, output, inputs, dout =>
         {
-            Tensor dvalue = Tensor.Zeros(value.Shape, offsets.DType, value.Device), doffsets = offsets.Like(), dscores = scores.Like();
+            Tensor sums = Tensor.Zeros(value.Shape, value.DType.Sums, value.Device), doffsets = offsets.Like(), dscores = scores.Like();
             Tensor? dpoints = reference is { RequiresGrad: true } ? offsets.Like() : null;
             value.Device.Launch(
-                Backward, Work.Teams(rows, 32, Scratch(samples, 14), 2 * cost), dvalue, doffsets, dscores, dpoints, dout, value, levels.Sizes, levels.Starts,
+                Backward, Work.Teams(rows, 32, Scratch(samples, 14), 2 * cost), sums, doffsets, dscores, dpoints, dout, value, levels.Sizes, levels.Starts,
                 reference, offsets, scores, batch, tokens, queries, heads, channels, levels.Count, points, dims);
+            Tensor dvalue = sums.Cast(value.DType);
             if (dpoints is null)
             {
                 return reference is null ? [dvalue, doffsets, dscores] : [dvalue, doffsets, dscores, null];

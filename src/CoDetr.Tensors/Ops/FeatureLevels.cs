@@ -3,10 +3,11 @@ namespace CoDetr.Tensors;
 /// <summary>The maps of several resolutions whose cells lie one map after another as tokens, each map row by row; index 0 is the finest.</summary>
 public sealed class FeatureLevels
 {
+    private static readonly Kernel Row = new("position.cu", "position_level");
     private readonly (int Height, int Width)[] levels;
     private readonly int[] starts;
 
-    /// <summary>Uploads the table; it belongs to the current <see cref="StepScope"/>.</summary>
+    /// <summary>Makes the tables on the device, without an upload; they belong to the current <see cref="StepScope"/>.</summary>
     /// <param name="levels">Height and width of each level in cells.</param>
     /// <param name="device">Where the kernels that read it run.</param>
     public FeatureLevels(IEnumerable<(int Height, int Width)> levels, Device? device = null)
@@ -20,8 +21,14 @@ public sealed class FeatureLevels
             Tokens = checked(Tokens + (this.levels[i].Height * this.levels[i].Width));
         }
 
-        Sizes = Tensor.From<int>([.. this.levels.SelectMany(l => new[] { l.Height, l.Width })], [Count, 2], device);
-        Starts = Tensor.From<int>(starts, [Count], device);
+        Sizes = Tensor.Empty([Count, 2], DType.I32, device);
+        Starts = Tensor.Empty([Count], DType.I32, device);
+        OfToken = Tensor.Empty([Tokens], DType.I32, device);
+        for (int i = 0; i < Count; i++)
+        {
+            (int height, int width) = this.levels[i];
+            Sizes.Device.Launch(Row, Work.Elements((long)height * width), Sizes, Starts, OfToken, i, height, width, starts[i]);
+        }
     }
 
     /// <summary>The number of levels.</summary>
@@ -35,6 +42,9 @@ public sealed class FeatureLevels
 
     /// <summary><c>i32[levels]</c>: the first token of each level.</summary>
     public Tensor Starts { get; }
+
+    /// <summary><c>i32[tokens]</c>: the level of each token.</summary>
+    public Tensor OfToken { get; }
 
     /// <summary>Height and width of one level in cells.</summary>
     public (int Height, int Width) this[int level] => levels[level];

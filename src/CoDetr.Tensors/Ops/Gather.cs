@@ -65,7 +65,7 @@ public static class GatherOp
     /// <summary>A gradient of x that starts as zeros; it is summed in f32 where x is stored shorter.</summary>
     private static Tensor Scattered(Tensor x, Action<Tensor> scatter)
     {
-        Tensor dx = Tensor.Zeros(x.Shape, x.DType == DType.F64 ? DType.F64 : DType.F32, x.Device);
+        Tensor dx = Tensor.Zeros(x.Shape, x.DType.Sums, x.Device);
         scatter(dx);
         return dx.Cast(x.DType);
     }

@@ -25,7 +25,7 @@ public static class GridSampleOp
         /// <param name="sampling"><see cref="Sampling.Bilinear"/> or <see cref="Sampling.Nearest"/>.</param>
         /// <param name="padding">What lies outside.</param>
         /// <param name="alignCorners">Whether ±1 are the centers of the corner pixels, instead of the map's edges.</param>
-        /// <returns><c>f32[batch, out height, out width, channels]</c></returns>
+        /// <returns><c>real[batch, out height, out width, channels]</c></returns>
         public Tensor GridSample(
             Tensor grid, Sampling sampling = Sampling.Bilinear, SamplePadding padding = SamplePadding.Zeros, bool alignCorners = false)
         {
@@ -58,7 +58,7 @@ public static class GridSampleOp
                     x.Device.Launch(BackwardGrid, work, dgrid, dy, x, grid, batch, points, height, width, channels, nearest, border, aligned);
                 }
 
-                return [dx, dgrid];
+                return [dx?.Cast(x.DType), dgrid];
             });
         }
     }

@@ -22,13 +22,13 @@ public static class LayerNormOp
             Check.Shape(bias, [channels]);
 
             Tensor y = x.Like(), mean = weight.New(rows), rstd = weight.New(rows);
-            x.Device.Launch(Forward, Work.Teams(rows, channels), y, mean, rstd, x, weight, bias, rows, channels, epsilon);
+            x.Device.Launch(Forward, Work.Rows(rows, channels), y, mean, rstd, x, weight, bias, rows, channels, epsilon);
 
             return GradNode.Record(nameof(LayerNorm), y, [x, weight, bias], dy =>
             {
                 int runs = Math.Min(rows, Runs);
                 Tensor dx = x.Like(), dweight = weight.New(runs, channels), dbias = weight.New(runs, channels);
-                x.Device.Launch(BackwardInput, Work.Teams(rows, channels), dx, dy, x, mean, rstd, weight, rows, channels);
+                x.Device.Launch(BackwardInput, Work.Rows(rows, channels), dx, dy, x, mean, rstd, weight, rows, channels);
                 x.Device.Launch(
                     BackwardAffine, Work.Teams(runs, channels, cost: x.Count / Math.Max(runs, 1)), dweight, dbias, dy, x, mean, rstd, rows, channels, runs);
                 return [dx, dweight.Sum(0), dbias.Sum(0)];

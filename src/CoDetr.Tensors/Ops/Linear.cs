@@ -9,9 +9,10 @@ public static class LinearOp
         /// <param name="weight"><c>f32[outputs, inputs]</c></param>
         /// <param name="bias"><c>f32[outputs]</c>, or null</param>
         /// <param name="activation">Applied last.</param>
-        /// <param name="residual"><c>f32[..., outputs]</c>, or null; added before the activation.</param>
-        /// <returns><c>f32[..., outputs]</c></returns>
-        public Tensor Linear(Tensor weight, Tensor? bias = null, Activation activation = Activation.None, Tensor? residual = null)
+        /// <param name="residual"><c>real[..., outputs]</c>, like the result, or null; added before the activation.</param>
+        /// <param name="output">The result's type; that of this tensor if null. Boxes, logits and sampling points are f32 whatever is stored.</param>
+        /// <returns><c>real[..., outputs]</c></returns>
+        public Tensor Linear(Tensor weight, Tensor? bias = null, Activation activation = Activation.None, Tensor? residual = null, DType? output = null)
         {
             Check.Rank(weight, 2);
             int inputs = weight.Shape[1], outputs = weight.Shape[0];
@@ -25,14 +26,15 @@ public static class LinearOp
             if (residual is not null)
             {
                 Check.Shape(residual, shape);
+                Check.Type(residual, output ?? x.DType);
             }
 
             if (activation > Activation.Relu && GradNode.Records(x, weight, bias, residual))
             {
-                return Epilogue.Activate(x.Linear(weight, bias, Activation.None, residual), activation);
+                return Epilogue.Activate(x.Linear(weight, bias, Activation.None, residual, output), activation);
             }
 
-            Tensor y = Tensor.Empty(shape, x.DType, x.Device);
+            Tensor y = Tensor.Empty(shape, output ?? x.DType, x.Device);
             x.Device.Gemm(Product.Of(Product.Rows(x), false, weight, true, Product.Rows(y)) with
             {
                 Bias = bias?.Pointer ?? 0,

@@ -8,10 +8,10 @@ public static class MatMulOp
         /// <summary>
         /// The product of matrices, of the last two dimensions. Leading dimensions are equal in both, or <paramref name="b"/> is one matrix for all.
         /// </summary>
-        /// <param name="b"><c>f32[..., k, n]</c>, or <c>f32[k, n]</c></param>
+        /// <param name="b"><c>real[..., k, n]</c>, or <c>real[k, n]</c></param>
         /// <param name="transposeA">Whether this tensor is <c>[..., k, m]</c> instead of <c>[..., m, k]</c>.</param>
         /// <param name="transposeB">Whether <paramref name="b"/> is <c>[..., n, k]</c>.</param>
-        /// <returns><c>f32[..., m, n]</c></returns>
+        /// <returns><c>real[..., m, n]</c></returns>
         public Tensor MatMul(Tensor b, bool transposeA = false, bool transposeB = false)
         {
             Check.That(a.Shape.Length >= 2 && b.Shape.Length >= 2, $"a and b must be matrices or batches of them, got {a.Shape} and {b.Shape}.");

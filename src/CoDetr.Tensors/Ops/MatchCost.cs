@@ -7,7 +7,7 @@ namespace CoDetr.Tensors;
 /// <param name="Sizes"><c>f32[images, 2]</c>: height and width of each picture before padding.</param>
 public sealed record MatchTruth(Tensor Boxes, Tensor? Labels, Tensor Counts, Tensor Sizes);
 
-/// <summary>The weights of class, L1 and generalised-IoU terms.</summary>
+/// <summary>The weights of class, L1 and generalised-IoU terms, of a cost or a loss.</summary>
 public readonly record struct MatchWeights(float Class, float Box, float Iou);
 
 /// <summary>Costs of one-to-one matching (spec/losses-and-assignment.md §4.1). No gradient.</summary>

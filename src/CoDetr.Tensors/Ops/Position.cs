@@ -4,6 +4,7 @@ namespace CoDetr.Tensors;
 public static class PositionOp
 {
     private static readonly Kernel PaddingOf = new("position.cu", "position_padding");
+    private static readonly Kernel PaddingOfSizes = new("position.cu", "position_padding_of_sizes");
     private static readonly Kernel Counts = new("position.cu", "position_counts");
     private static readonly Kernel Periods = new("position.cu", "position_periods");
     private static readonly Kernel Sine = new("position.cu", "position_sine");
@@ -26,6 +27,21 @@ public static class PositionOp
             image.Device.Launch(
                 PaddingOf, Work.Elements(padded.Count, 8), padded, image, levels.Sizes, levels.Starts, batch, levels.Tokens, levels.Count, image.Shape[1], image.Shape[2]);
             return padded;
+        }
+
+        /// <summary>Which tokens are padding: cells whose nearest pixel, rounded down, lies outside the picture.</summary>
+        /// <param name="sizes"><c>f32[batch, 2]</c>: height and width of each picture before padding</param>
+        /// <param name="padded">Height and width of all pictures with padding.</param>
+        /// <returns><c>u8[batch, tokens]</c>, 1 = padding</returns>
+        public Tensor Padding(Tensor sizes, Spatial padded)
+        {
+            int batch = sizes.Shape[0];
+            Check.Shape(sizes, [batch, 2]);
+            Tensor padding = Tensor.Empty([batch, levels.Tokens], DType.U8, sizes.Device);
+            sizes.Device.Launch(
+                PaddingOfSizes, Work.Elements(padding.Count, 8), padding, sizes, levels.Sizes, levels.Starts, batch, levels.Tokens, levels.Count,
+                padded.Height, padded.Width);
+            return padding;
         }
 
         /// <summary>Sines and cosines of each token's row and column among the valid ones: the y block first, then the x block.</summary>
@@ -119,14 +135,15 @@ public static class PositionOp
         /// <param name="features">Channels of each coordinate; even.</param>
         /// <param name="yFirst">Whether y comes before x, as in DINO's decoder.</param>
         /// <param name="temperature">The longest period is nearly this times the shortest.</param>
-        /// <returns><c>f32[..., dims · features]</c></returns>
-        public Tensor SineEmbedding(int features, bool yFirst, float temperature = 10000)
+        /// <param name="output">The result's type; that of this tensor if null.</param>
+        /// <returns><c>real[..., dims · features]</c></returns>
+        public Tensor SineEmbedding(int features, bool yFirst, float temperature = 10000, DType? output = null)
         {
             int dims = x.Shape[^1];
             long rows = x.Count / Math.Max(dims, 1);
             Check.That(features % 2 == 0, $"features must be even, got {features}.");
             Tensor periods = PeriodsOf(features, temperature, x.DType, x.Device);
-            Tensor y = Tensor.Empty(x.Shape.With(x.Shape.Length - 1, dims * features), x.DType, x.Device);
+            Tensor y = Tensor.Empty(x.Shape.With(x.Shape.Length - 1, dims * features), output ?? x.DType, x.Device);
             Work work = Work.Teams(rows * dims, features / 2, cost: 16L * features);
             x.Device.Launch(EmbedForward, work, y, x, periods, rows, dims, features, yFirst ? 1 : 0);
             return GradNode.Record(nameof(SineEmbedding), y, [x], dy =>

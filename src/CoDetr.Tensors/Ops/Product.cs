@@ -8,8 +8,7 @@ internal static class Product
     /// <summary>The problem <c>c = op(a) op(b)</c> over the last two dimensions, as many times as the leading ones say.</summary>
     internal static GemmProblem Of(Tensor a, bool transposeA, Tensor b, bool transposeB, Tensor c, [CallerMemberName] string op = "")
     {
-        Check.Type(a, DType.F32, op: op);
-        Check.Type(b, DType.F32, op: op);
+        RequireTypes(op, a, b, c);
         int rank = c.Shape.Length, m = c.Shape[^2], n = c.Shape[^1], k = a.Shape[transposeA ? ^2 : ^1];
         return new GemmProblem
         {
@@ -29,7 +28,22 @@ internal static class Product
             TransA = transposeA ? 1 : 0,
             TransB = transposeB ? 1 : 0,
             Alpha = 1,
+            TypeA = a.DType,
+            TypeB = b.DType,
+            TypeC = c.DType,
         };
+    }
+
+    /// <summary>Products take f32 and one shorter storage type, in any mixture.</summary>
+    internal static void RequireTypes(string op, params ReadOnlySpan<Tensor> operands)
+    {
+        DType shorter = DType.F32;
+        foreach (Tensor x in operands)
+        {
+            bool fits = x.DType == DType.F32 || (x.DType is DType.F16 or DType.BF16 && (shorter == DType.F32 || shorter == x.DType));
+            Check.That(fits, $"products take F32{(shorter == DType.F32 ? ", F16 or BF16" : " and " + shorter)}, got {x}.", op);
+            shorter = x.DType == DType.F32 ? shorter : x.DType;
+        }
     }
 
     /// <summary>A matrix of all rows: the leading dimensions taken together.</summary>

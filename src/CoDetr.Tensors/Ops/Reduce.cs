@@ -57,7 +57,7 @@ public static class ReduceOp
         while (count > 2 * run)
         {
             int runs = checked((int)((count + run - 1) / run));
-            Tensor partial = Tensor.Empty([checked((int)outer), runs, checked((int)inner)], y.DType == DType.F64 ? DType.F64 : DType.F32, y.Device);
+            Tensor partial = Tensor.Empty([checked((int)outer), runs, checked((int)inner)], y.DType.Sums, y.Device);
             Launch(partial, x, outer, count, inner, run, 1);
             (x, count) = (partial, runs);
         }

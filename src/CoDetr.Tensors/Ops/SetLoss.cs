@@ -5,9 +5,23 @@ public static class SetLossOp
 {
     private static readonly Kernel Forward = new("set_loss.cu", "set_loss_forward");
     private static readonly Kernel Backward = new("set_loss.cu", "set_loss_backward");
+    private static readonly Kernel WeightsKernel = new("set_loss.cu", "set_loss_weights");
 
     extension(Tensor logits)
     {
+        /// <summary>What the three losses are multiplied by: the weights over the number of matches, which follows from the counts.</summary>
+        /// <param name="counts"><c>i32[images]</c>: objects of each picture</param>
+        /// <param name="weights">Of the three losses.</param>
+        /// <returns><c>f32[3]</c></returns>
+        public Tensor SetLossWeights(Tensor counts, MatchWeights weights)
+        {
+            Check.Rank(logits, 3);
+            Tensor factors = Tensor.Empty([3], device: logits.Device);
+            logits.Device.Launch(
+                WeightsKernel, Work.Elements(1), factors, counts, counts.Shape[0], logits.Shape[1], weights.Class, weights.Box, weights.Iou);
+            return factors;
+        }
+
         /// <summary>Focal loss, L1 and 1 − generalised IoU, each summed over the pictures and predictions of a layer.</summary>
         /// <param name="boxes">Unit boxes (cx, cy, w, h): <c>real[problems, predictions, 4]</c>; <paramref name="logits"/> is <c>real[problems, predictions, classes]</c>.</param>
         /// <param name="match">From <c>Hungarian</c>: <c>i32[problems, predictions]</c>.</param>

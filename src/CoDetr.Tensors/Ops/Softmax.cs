@@ -33,7 +33,7 @@ public static class SoftmaxOp
         }
 
         int length = x.Shape[^1], rows = (int)(x.Count / Math.Max(length, 1));
-        Work work = Work.Teams(rows, Math.Min(length, 256), cost: 8L * length);
+        Work work = Work.Rows(rows, length, cost: 8L * length);
         Tensor y = x.Like();
         x.Device.Launch(forward, work, y, x, rows, length);
         return GradNode.Record(op, y, [x], dy =>

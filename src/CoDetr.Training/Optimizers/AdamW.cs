@@ -13,6 +13,9 @@ public sealed class AdamW(FlatParameters parameters, IReadOnlyList<ParameterRule
     public override IReadOnlyList<(string Name, Tensor Value)> State => [("first_moment", first), ("second_moment", second)];
 
     /// <inheritdoc/>
-    protected override void Update(double rate, Tensor norm, float clip) =>
-        Parameters.Trained.AdamWInPlace(Parameters.Gradients, first, second, Rates, new AdamWSettings(rate, WeightDecay), Updates, norm, clip);
+    public override UpdateNumbers NumbersOf(double rate) => new AdamWSettings(rate).NumbersOf(Updates + 1);
+
+    /// <inheritdoc/>
+    protected override void Update(Tensor numbers, Tensor norm, float clip) =>
+        Parameters.Trained.AdamWInPlace(Parameters.Gradients, first, second, Rates, new AdamWSettings(0, WeightDecay), numbers, norm, clip);
 }

@@ -22,6 +22,9 @@ public abstract class Optimizer : IDisposable
     /// <summary>Updates made so far.</summary>
     public long Updates { get; set; }
 
+    /// <summary>What losses are multiplied by before they are differentiated.</summary>
+    public LossScale LossScale { get; init; } = new(DType.F32);
+
     /// <summary>What must be saved to go on, by name: each <c>f32[n]</c> like <see cref="FlatParameters.Trained"/>.</summary>
     public abstract IReadOnlyList<(string Name, Tensor Value)> State { get; }
 
@@ -37,18 +40,18 @@ public abstract class Optimizer : IDisposable
     /// <summary>The optimizer of a recipe.</summary>
     public static Optimizer For(Recipe recipe, FlatParameters parameters) => recipe.Optimizer switch
     {
-        OptimizerKind.Sgd => new Sgd(parameters, recipe.Rules, recipe.WeightDecay, recipe.ClipNorm),
-        _ => new AdamW(parameters, recipe.Rules, recipe.WeightDecay, recipe.ClipNorm),
+        OptimizerKind.Sgd => new Sgd(parameters, recipe.Rules, recipe.WeightDecay, recipe.ClipNorm) { LossScale = new(recipe.Precision) },
+        _ => new AdamW(parameters, recipe.Rules, recipe.WeightDecay, recipe.ClipNorm) { LossScale = new(recipe.Precision) },
     };
 
-    /// <summary>Updates the parameters and sets the gradients to zero.</summary>
+    /// <summary>The numbers of the next update.</summary>
     /// <param name="rate">The learning rate before factors.</param>
+    public virtual UpdateNumbers NumbersOf(double rate) => new(rate);
+
+    /// <summary>Updates the parameters and sets the gradients to zero; the latter only, if the norm is not finite. Whether it was made is counted later.</summary>
+    /// <param name="numbers">Of this update, <c>f64[5]</c>.</param>
     /// <param name="norm">The gradients' global norm, <c>f32[1]</c>.</param>
-    public void Update(double rate, Tensor norm)
-    {
-        Updates++;
-        Update(rate, norm, clipNorm);
-    }
+    public void Update(Tensor numbers, Tensor norm) => Update(numbers, norm, clipNorm);
 
     /// <summary>Frees the state.</summary>
     public void Dispose()
@@ -63,7 +66,7 @@ public abstract class Optimizer : IDisposable
     }
 
     /// <summary>The update itself.</summary>
-    protected abstract void Update(double rate, Tensor norm, float clip);
+    protected abstract void Update(Tensor numbers, Tensor norm, float clip);
 
     /// <summary>A zeroed buffer that lives as long as the optimizer.</summary>
     protected static Tensor Buffer(FlatParameters parameters)

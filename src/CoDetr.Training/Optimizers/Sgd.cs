@@ -14,6 +14,6 @@ public sealed class Sgd(FlatParameters parameters, IReadOnlyList<ParameterRule> 
     public override IReadOnlyList<(string Name, Tensor Value)> State => [("velocity", velocity)];
 
     /// <inheritdoc/>
-    protected override void Update(double rate, Tensor norm, float clip) =>
-        Parameters.Trained.SgdInPlace(Parameters.Gradients, velocity, Rates, rate, WeightDecay, Momentum, norm, clip);
+    protected override void Update(Tensor numbers, Tensor norm, float clip) =>
+        Parameters.Trained.SgdInPlace(Parameters.Gradients, velocity, Rates, numbers, WeightDecay, Momentum, norm, clip);
 }

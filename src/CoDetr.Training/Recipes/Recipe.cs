@@ -1,3 +1,5 @@
+using CoDetr.Tensors;
+
 namespace CoDetr.Training;
 
 /// <summary>The algorithms that turn gradients into updates.</summary>
@@ -39,6 +41,9 @@ public sealed record Recipe
 
     /// <summary>Exceptions by parameter name.</summary>
     public IReadOnlyList<ParameterRule> Rules { get; init; } = [];
+
+    /// <summary>How activations are stored: f32, or f16 or bf16 on a device that does so. Weights are f32 always.</summary>
+    public DType Precision { get; init; } = DType.F32;
 
     /// <summary>Whether averaged weights are kept, evaluated and saved for use.</summary>
     public bool MovingAverage { get; init; }

@@ -34,7 +34,8 @@ internal static class HeadClaims
         Tensor logits = golden.Tensor("cls", true), boxes = golden.Tensor("box", true), encoderLogits = golden.Tensor("enc_cls", true), encoderBoxes = golden.Tensor("enc_box", true);
         Tensor[] Split(Tensor x) => [.. Enumerable.Range(0, layers).Select(i => x.Slice(0, i, 1).Reshape(x.Shape[1], x.Shape[2], x.Shape[3]))];
         QueryPredictions predictions = new(Split(logits), Split(boxes), encoderLogits, encoderBoxes, encoderLogits);
-        LossTable losses = SetPredictionLoss.Compute(predictions, Objects(golden, sizes.Length), sizes, new DeformableDetrConfig { Classes = shape[3] });
+        LossTable losses = SetPredictionLoss.Compute(
+            predictions, SetPredictionLoss.ToMatch(Objects(golden, sizes.Length), ImageBatch.Upload(sizes)), new DeformableDetrConfig { Classes = shape[3] });
         float[] values = losses.Values.ToArray();
         for (int i = 0; i < values.Length; i++)
         {

@@ -36,7 +36,7 @@ internal static class MatchingClaims
         (int predictions, int classes, int truths) = (golden.ShapeOf("cls_logits")[0], golden.ShapeOf("cls_logits")[1], golden.ShapeOf("gt_bboxes")[0]);
         int[] labels = golden.Ints("gt_labels");
         Truth truth = Truth.From([golden.Floats("gt_bboxes")], [labels]);
-        MatchTruth objects = SetPredictionLoss.ToMatch(truth, [new ImageSize(height, width)]);
+        MatchTruth objects = SetPredictionLoss.ToMatch(truth, ImageBatch.Upload([new ImageSize(height, width)]));
         Tensor logits = golden.Tensor("cls_logits", shape: [1, predictions, classes]), boxes = golden.Tensor("bbox_pred", shape: [1, predictions, 4]);
         foreach ((string name, MatchWeights weights) in new (string, MatchWeights)[]
         {

@@ -43,8 +43,8 @@ internal static class ModelClaims
             golden.CompareChannelsLast($"mid.out.enc_feats.{i}", pyramid[i]);
         }
 
-        CompareMatching(golden, predictions, truth, sizes, model.Config);
-        LossTable losses = model.Head.Losses(predictions, truth, sizes);
+        CompareMatching(golden, predictions, SetPredictionLoss.ToMatch(truth, batch.ValidSizes), model.Config);
+        LossTable losses = model.Head.Losses(predictions, truth, batch.ValidSizes);
         float[] values = losses.Values.ToArray();
         for (int i = 0; i < values.Length; i++)
         {
@@ -61,11 +61,10 @@ internal static class ModelClaims
     }
 
     /// <summary>The reference matches layer by layer, picture by picture, then the encoder's proposals; 0 is background, k + 1 object k.</summary>
-    private static void CompareMatching(GoldenCase golden, QueryPredictions predictions, Truth truth, ImageSize[] sizes, DeformableDetrConfig config)
+    private static void CompareMatching(GoldenCase golden, QueryPredictions predictions, MatchTruth objects, DeformableDetrConfig config)
     {
-        MatchTruth objects = SetPredictionLoss.ToMatch(truth, sizes);
-        int[] decoder = SetPredictionLoss.Layers(Tensor.Concat(0, [.. predictions.Logits]), Tensor.Concat(0, [.. predictions.Boxes]), objects, truth, config).Match.ToArray<int>();
-        int[] encoder = SetPredictionLoss.Layers(predictions.EncoderLogits, predictions.EncoderBoxes, objects with { Labels = null }, truth, config).Match.ToArray<int>();
+        int[] decoder = SetPredictionLoss.Layers(Tensor.Concat(0, [.. predictions.Logits]), Tensor.Concat(0, [.. predictions.Boxes]), objects, config).Match.ToArray<int>();
+        int[] encoder = SetPredictionLoss.Layers(predictions.EncoderLogits, predictions.EncoderBoxes, objects with { Labels = null }, config).Match.ToArray<int>();
         int queries = predictions.Logits[0].Shape[1], tokens = predictions.EncoderLogits.Shape[1], at = 0;
         foreach (int[] match in decoder.Chunk(queries).Concat(encoder.Chunk(tokens)))
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CoDetr.Cli;
 
 namespace CoDetr.Tests.Cli;
@@ -10,6 +11,28 @@ internal sealed record CliRun(int Code, string Output, string Error)
         StringWriter output = new(), error = new();
         int code = CommandLine.Run(args, new Terminal(output, error));
         return new CliRun(code, output.ToString(), error.ToString());
+    }
+
+    /// <summary>One call in a process of its own, with another environment; null takes a variable away.</summary>
+    internal static CliRun Child(IReadOnlyDictionary<string, string?> environment, params string[] args)
+    {
+        ProcessStartInfo start = new(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "codetr.dll"));
+        Array.ForEach(args, start.ArgumentList.Add);
+        foreach ((string name, string? value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process child = Process.Start(start)!;
+        Task<string> error = child.StandardError.ReadToEndAsync();
+        string output = child.StandardOutput.ReadToEnd();
+        child.WaitForExit();
+        return new CliRun(child.ExitCode, output, error.Result);
     }
 
     /// <summary>Sees that the call failed with exactly one line, which holds every part and no stack trace.</summary>

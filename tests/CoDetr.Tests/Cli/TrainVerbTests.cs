@@ -45,6 +45,23 @@ public sealed class TrainVerbTests(TrainedRun trained) : IClassFixture<TrainedRu
     public void ARunIsNotOverwrittenByAccident() =>
         CliRun.Of("train", "--data", trained.Data, "--model", "deformable-detr-tiny", "--out", trained.Run.Root).FailsWith(1, "already holds a run", "--resume");
 
+    [Theory]
+    [InlineData("bf16")]
+    [InlineData("f16")]
+    public void TheCpuStoresF32Only(string precision)
+    {
+        string weights = trained.Run.Best, picture = DrawnData.Image(trained.Data, 1);
+        foreach (string[] args in new string[][]
+        {
+            ["train", "--data", trained.Data, "--model", "deformable-detr-tiny", "--out", trained["short"]],
+            ["evaluate", "--data", trained.Data, "--weights", weights],
+            ["detect", picture, "--weights", weights, "--out", trained["short"]],
+        })
+        {
+            CliRun.Of([.. args, "--device", "cpu", "--precision", precision]).FailsWith(1, $"--precision {precision}: cpu", "stores f32 only", "--precision f32");
+        }
+    }
+
     [Fact]
     public void OtherDataCannotBeResumed()
     {

@@ -7,7 +7,7 @@ public sealed class AccumulateTests
     private const int Count = 1001;
 
     [Fact]
-    public void AddsApproachesAndFillsInPlaceForAnyNumberOfWorkers()
+    public void AddsAndFillsInPlaceForAnyNumberOfWorkers()
     {
         float[] x = [.. Enumerable.Range(0, Count).Select(i => i * 0.37f)], y = [.. Enumerable.Range(0, Count).Select(i => 5 - (i * 0.11f))];
         foreach (int workers in (int[])[1, 2, 3, 7])
@@ -16,10 +16,6 @@ public sealed class AccumulateTests
             Tensor into = Tensor.From(y, [Count], device), from = Tensor.From(x, [Count], device);
             into.AddInPlace(from);
             Assert.Equal(y.Zip(x, (a, b) => a + b), into.ToArray());
-
-            into.Set<float>(y);
-            into.ApproachInPlace(from, 0.25f);
-            Assert.All(into.ToArray().Zip(y.Zip(x, (a, b) => a + (0.25f * (b - a)))), pair => Assert.Equal(pair.Second, pair.First, 1e-4f));
 
             Assert.All(into.Fill(3).ToArray(), value => Assert.Equal(3, value));
         }

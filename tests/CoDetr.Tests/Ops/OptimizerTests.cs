@@ -50,7 +50,7 @@ public sealed class OptimizerTests
     public void NamesWhatDoesNotFit()
     {
         Tensor p = Tensor.Zeros([64]), rates = Tensor.Zeros([1, 2]);
-        string message = Assert.Throws<ShapeException>(() => p.SgdInPlace(Tensor.Zeros([64]), Tensor.Zeros([64]), rates, 0.1, 0, 0)).Message;
+        string message = Assert.Throws<ShapeException>(() => p.SgdInPlace(Tensor.Zeros([64]), Tensor.Zeros([64]), rates, new UpdateNumbers(0.1).Upload(p.Device), 0, 0)).Message;
         Assert.Equal("SgdInPlace: rates must be [2, 2], got [1, 2].", message);
     }
 
@@ -83,7 +83,7 @@ public sealed class OptimizerTests
             }
             else
             {
-                p.SgdInPlace(g, m, rates, 1e-2, 0.05, 0.9f, norm, 0.1f);
+                p.SgdInPlace(g, m, rates, new UpdateNumbers(1e-2).Upload(device), 0.05, 0.9f, norm, 0.1f);
             }
         }
 

@@ -30,6 +30,17 @@ public sealed class ModelStepTests : IDisposable
     }
 
     [Fact]
+    public void AStepIsOneUploadAndOneWait()
+    {
+        List<(long Uploads, long Waits)> counts = [];
+        Run(recompute: false, steps: 3, stepped: () => counts.Add((device.Uploads, device.Waits)));
+        for (int i = 1; i < counts.Count; i++)
+        {
+            Assert.Equal((1L, 1L), (counts[i].Uploads - counts[i - 1].Uploads, counts[i].Waits - counts[i - 1].Waits));
+        }
+    }
+
+    [Fact]
     public void RecomputationNeedsLess() =>
         Assert.True(Run(recompute: true).Peaks[^1] < Run(recompute: false).Peaks[^1] * 0.97, "recomputing encoder layers frees their activations");
 
@@ -55,7 +66,8 @@ public sealed class ModelStepTests : IDisposable
         folder.Dispose();
     }
 
-    private (long[] Live, long[] Peaks, long[] Managed) Run(bool recompute, int steps = Steps, Action<FlatParameters>? look = null)
+    private (long[] Live, long[] Peaks, long[] Managed) Run(
+        bool recompute, int steps = Steps, Action<FlatParameters>? look = null, Action? stepped = null)
     {
         DatasetPart part = DatasetFolder.OpenTrain(DrawnData.Write(folder.Path));
         Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = 4, Training = true });
@@ -73,6 +85,7 @@ public sealed class ModelStepTests : IDisposable
             step.Run([batch], 1e-4);
             managed[i] = GC.GetAllocatedBytesForCurrentThread() - allocated;
             (live[i], peaks[i]) = (device.LiveCount, device.PeakBytes);
+            stepped?.Invoke();
         }
 
         look?.Invoke(flat);

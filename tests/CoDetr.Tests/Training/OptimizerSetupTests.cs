@@ -76,7 +76,7 @@ public sealed class OptimizerSetupTests
         using MovingAverage average = new(flat);
         float[] start = flat.Values.ToArray(), raised = [.. start.Select(v => v + 1)];
         flat.Values.Set<float>(raised);
-        average.Update(0);
+        average.Update(new UpdateNumbers(0, AverageShare: MovingAverage.ShareAfter(0)).Upload(Device.Default), Tensor.From(1f));
         double share = ((1 - 1e-4) * Math.Exp(-1 / 2000.0)) + 1e-4;
         Assert.Equal(start.Select(v => v + share), average.Values.ToArray().Select(v => (double)v), (a, b) => Math.Abs(a - b) < 1e-5);
         using (average.Swap())

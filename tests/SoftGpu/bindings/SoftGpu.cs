@@ -69,10 +69,19 @@ internal static unsafe class SoftGpuLibrary
     {
         fixed (byte* n = Encoding.UTF8.GetBytes(name + '\0'), v = Encoding.UTF8.GetBytes(value + '\0'))
         {
-            if (((delegate* unmanaged<byte*, byte*, int>)Entry("softgpuConfigure"))(n, v) != 0)
+            if (((delegate* unmanaged<byte*, byte*, int>)Entry("softgpuConfigure"))(n, v) == 0)
             {
                 throw new ArgumentException($"The soft GPU has no setting {name} = {value}.");
             }
+        }
+    }
+
+    /// <summary>The call of this entry point that comes after some others answers this result, and does nothing.</summary>
+    internal static void FailNext(string entryPoint, int result, int after = 0)
+    {
+        fixed (byte* name = Encoding.UTF8.GetBytes(entryPoint + '\0'))
+        {
+            ((delegate* unmanaged<byte*, int, int, void>)Entry("softgpuFailNext"))(name, result, after);
         }
     }
 

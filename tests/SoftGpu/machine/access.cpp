@@ -49,15 +49,16 @@ bool conflicts(uint32_t c, uint32_t epoch, uint32_t me, bool strong, uint32_t by
     return epoch_in(c) == epoch && block_in(c) != me && (c & bytes & 15) != 0 && !(strong && (c & 16));
 }
 
-// Records words [first, first + n) and says whether any is raced for.
-bool touch(const Run& run, uint32_t me, uint64_t first, unsigned n, uint32_t bytes, Access access, bool strong) {
+// Records words [first, first + n) and says whether any is raced for. What ld.global.nc reads, not even the own block may write.
+bool touch(const Run& run, const Instruction& i, uint32_t me, uint64_t first, unsigned n, uint32_t bytes, Access access, bool strong) {
     uint32_t* writers = arena().writers + first;
     uint32_t* readers = arena().readers + first;
     const uint32_t epoch = run.epoch;
     unsigned bad = 0;
     if (access == Access::read) {
+        const uint32_t own = i.read_only ? nowhere : me;
         SIMD for (unsigned k = 0; k < n; ++k) {
-            bad |= conflicts(writers[k], epoch, me, strong, bytes);
+            bad |= conflicts(writers[k], epoch, own, strong, bytes);
             readers[k] = merged(readers[k], epoch, me, strong, bytes);
         }
     } else {
@@ -73,8 +74,9 @@ bool touch(const Run& run, uint32_t me, uint64_t first, unsigned n, uint32_t byt
 uint32_t word_bytes(uint64_t address, unsigned bytes) { return bytes >= 4 ? 15u : ((1u << bytes) - 1) << (address & 3); }
 
 void note_race(Warp& w, const Instruction& i, unsigned lane, uint64_t address, unsigned bytes, Access access) {
-    w.run->note(w, i, lane, Fault::global_race, launch_failure,
-                accesses(access, bytes) + " that another block " + (access == Access::read ? "writes" : "touches") + " in the same launch, with no atomics: " + describe(address));
+    const std::string rival = i.read_only ? " as read-only that the launch writes: "
+                              : std::string(" that another block ") + (access == Access::read ? "writes" : "touches") + " in the same launch, with no atomics: ";
+    w.run->note(w, i, lane, Fault::global_race, launch_failure, accesses(access, bytes) + rival + describe(address));
 }
 
 void count_sectors(Warp& w, uint32_t mask, const Addresses& a, unsigned bytes, Access access) {
@@ -119,9 +121,9 @@ bool admit_run(Warp& w, const Instruction& i, Addresses& a, unsigned bytes, Acce
         const auto me = static_cast<uint32_t>(w.block->number % several);
         if (bytes < 4) {
             for (unsigned l = 0; l < lanes; ++l) {
-                if (touch(run, me, arena().word(a.at[l]), 1, word_bytes(a.at[l], bytes), access, strong)) note_race(w, i, l, a.at[l], bytes, access);
+                if (touch(run, i, me, arena().word(a.at[l]), 1, word_bytes(a.at[l], bytes), access, strong)) note_race(w, i, l, a.at[l], bytes, access);
             }
-        } else if (touch(run, me, arena().word(first), total / 4, 15, access, strong)) {
+        } else if (touch(run, i, me, arena().word(first), total / 4, 15, access, strong)) {
             note_race(w, i, 0, first, bytes, access);
         }
     }
@@ -193,7 +195,7 @@ uint32_t admit_global(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
         if (!check_lane(w, i, l, address, bytes, access)) return;
         good |= 1u << l;
         last = address;
-        if (races && touch(*w.run, me, arena().word(address), bytes < 4 ? 1 : bytes / 4, word_bytes(address, bytes), access, strong)) {
+        if (races && touch(*w.run, i, me, arena().word(address), bytes < 4 ? 1 : bytes / 4, word_bytes(address, bytes), access, strong)) {
             note_race(w, i, l, address, bytes, access);
         }
     });

@@ -62,6 +62,7 @@ bool Parser::parse() {
         }
         if (!good) return false;
     }
+    name_places();
     for (Body& each : bodies) {
         Function& f = *each.function;
         each.own_shared = aligned(module_shared, 16);

@@ -9,9 +9,9 @@
 namespace softgpu {
 namespace {
 
-// writer and reader cells: bytes 4 bits, by an atomic 1 bit, thread 10 bits; of readers also whether several lanes of that thread's warp
+// writer and reader cells: bytes 4 bits, all atomic or volatile 1 bit, thread 10 bits; of readers also whether several lanes of that thread's warp
 // read, or threads of several warps.
-constexpr uint32_t atomic_bit = 16, several_lanes = 1u << 30, several_warps = 1u << 31;
+constexpr uint32_t strong_bit = 16, several_lanes = 1u << 30, several_warps = 1u << 31;
 uint32_t thread_in(uint32_t c) { return (c >> 5) & 1023; }
 
 // A barrier lies between what happened at `time` by thread `other` and what thread `me` does now.
@@ -20,21 +20,21 @@ struct Now {
 };
 bool before(uint32_t time, uint32_t other, const Now& now) { return time < (other >> 5 == now.warp ? now.warp_time : now.block_time); }
 
-bool write_conflicts(uint32_t time, uint32_t writer, uint32_t me, uint32_t bytes, bool atomic, const Now& now) {
-    return !before(time, thread_in(writer), now) && thread_in(writer) != me && (writer & bytes) != 0 && !(atomic && (writer & atomic_bit));
+bool write_conflicts(uint32_t time, uint32_t writer, uint32_t me, uint32_t bytes, bool strong, const Now& now) {
+    return !before(time, thread_in(writer), now) && thread_in(writer) != me && (writer & bytes) != 0 && !(strong && (writer & strong_bit));
 }
-bool read_conflicts(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes, const Now& now) {
+bool read_conflicts(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes, bool strong, const Now& now) {
     const bool many = (reader & several_warps) != 0;
     const bool earlier = many ? time < now.block_time : before(time, thread_in(reader), now);
-    return !earlier && (many || (reader & several_lanes) || thread_in(reader) != me) && (reader & bytes) != 0;
+    return !earlier && (many || (reader & several_lanes) || thread_in(reader) != me) && (reader & bytes) != 0 && !(strong && (reader & strong_bit));
 }
 
-uint32_t merged_reader(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes, const Now& now) {
+uint32_t merged_reader(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes, bool strong, const Now& now) {
     const uint32_t mine = me << 5 | bytes;
     const bool many = (reader & several_warps) != 0, same_warp = !many && thread_in(reader) >> 5 == now.warp;
-    if (time < (same_warp ? now.warp_time : now.block_time)) return mine;
+    if (time < (same_warp ? now.warp_time : now.block_time)) return mine | (strong ? strong_bit : 0);
     const uint32_t flags = !same_warp ? several_warps : (reader & several_lanes) || thread_in(reader) != me ? several_lanes : 0;
-    return mine | flags | (reader & 15);
+    return mine | flags | (reader & 15) | (strong ? reader & strong_bit : 0);
 }
 
 uint32_t word_bytes(uint64_t offset, unsigned bytes) { return bytes >= 4 ? 15u : ((1u << bytes) - 1) << (offset & 3); }
@@ -78,13 +78,13 @@ bool race_in_run(SharedTouches& t, uint64_t first, unsigned words, unsigned shif
         SIMD for (unsigned k = 0; k < words; ++k) bad |= write_conflicts(write_time[k], writer[k], thread + (k >> shift), 15, false, now);
         if (bad) return true;
         SIMD for (unsigned k = 0; k < words; ++k) {
-            reader[k] = merged_reader(read_time[k], reader[k], thread + (k >> shift), 15, now);
+            reader[k] = merged_reader(read_time[k], reader[k], thread + (k >> shift), 15, false, now);
             read_time[k] = now.warp_time;
         }
     } else {
         SIMD for (unsigned k = 0; k < words; ++k) {
             bad |= write_conflicts(write_time[k], writer[k], thread + (k >> shift), 15, false, now);
-            bad |= read_conflicts(read_time[k], reader[k], thread + (k >> shift), 15, now);
+            bad |= read_conflicts(read_time[k], reader[k], thread + (k >> shift), 15, false, now);
         }
         if (bad) return true;
         SIMD for (unsigned k = 0; k < words; ++k) {
@@ -99,24 +99,24 @@ void find_races(Warp& w, const Instruction& i, uint32_t mask, const Addresses& a
     SharedTouches& t = w.block->touches;
     const Now now{w.block->time, w.time, w.number};
     const unsigned words = bytes < 4 ? 1 : bytes / 4;
-    const bool atomic = access == Access::atomic;
+    const bool strong = access == Access::atomic || i.strong;
     for_lanes(mask, [&](unsigned l) {
         const uint32_t me = w.number * lanes + l, part = word_bytes(a.at[l], bytes);
         for (uint64_t word = a.at[l] / 4; word < a.at[l] / 4 + words; ++word) {
             uint32_t &write_time = t.write_time[word], &writer = t.writer[word], &read_time = t.read_time[word], &reader = t.reader[word];
-            if (write_conflicts(write_time, writer, me, part, atomic, now)) {
+            if (write_conflicts(write_time, writer, me, part, strong, now)) {
                 const uint32_t other = thread_in(writer), lane = other & 31;
                 const bool same_instruction = access == Access::write && values && other >> 5 == w.number && (mask >> lane & 1) && lane < l && a.at[lane] == a.at[l];
                 if (!same_instruction || std::memcmp(values + lane * bytes, values + l * bytes, bytes) != 0) note_race(w, i, l, a.at[l], bytes, access, other, true);
-            } else if (access != Access::read && read_conflicts(read_time, reader, me, part, now)) {
+            } else if (access != Access::read && read_conflicts(read_time, reader, me, part, strong, now)) {
                 note_race(w, i, l, a.at[l], bytes, access, thread_in(reader), false);
             }
             if (access == Access::read) {
-                reader = merged_reader(read_time, reader, me, part, now);
+                reader = merged_reader(read_time, reader, me, part, strong, now);
                 read_time = now.warp_time;
             } else {
                 const bool same = thread_in(writer) == me && write_time == now.warp_time;
-                writer = me << 5 | (atomic && (!same || (writer & atomic_bit)) ? atomic_bit : 0) | part | (same ? writer & 15 : 0);
+                writer = me << 5 | (strong && (!same || (writer & strong_bit)) ? strong_bit : 0) | part | (same ? writer & 15 : 0);
                 write_time = now.warp_time;
             }
         }
@@ -176,7 +176,7 @@ uint32_t admit_shared(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
             }
         });
         const Now now{block.time, w.time, w.number};
-        const bool is_run = apart == 0 && bytes >= 4 && access != Access::atomic;
+        const bool is_run = apart == 0 && bytes >= 4 && access != Access::atomic && !i.strong;
         if (!is_run || race_in_run(block.touches, a.at[0] / 4, lanes * bytes / 4, bytes == 4 ? 0 : bytes == 8 ? 1 : 2, w.number * lanes, access, now)) {
             find_races(w, i, good, a, bytes, access, values);
         }

@@ -70,6 +70,9 @@ public sealed unsafe class CpuDevice : Device, IDisposable
     public override void ResetPeak() => storages.ResetPeak();
 
     /// <inheritdoc/>
+    public override bool Stores(DType dtype) => dtype is DType.F32 or DType.F64;
+
+    /// <inheritdoc/>
     public override void Synchronize() => waits++;
 
     /// <inheritdoc/>
@@ -78,6 +81,11 @@ public sealed unsafe class CpuDevice : Device, IDisposable
         long* values = stackalloc long[args.Length];
         void** pointers = stackalloc void*[args.Length];
         DType real = kernel.Bind(this, args, new Span<long>(values, args.Length));
+        if (!Stores(real))
+        {
+            throw new NotSupportedException($"{kernel.Name}: the CPU device stores f32 (and f64 in tests), not {real}.");
+        }
+
         if (work.Items == 0)
         {
             return;

@@ -35,23 +35,32 @@ internal sealed class KernelLibrary(KernelCache cache)
     }
 
     /// <summary>Compiles all texts of the dialect at the same time, so that the first step does not wait for one after the other.</summary>
-    internal void CompileAll(string architecture, DType real, int threads) => Parallel.ForEach(
+    internal void CompileAll(string architecture, DType real, int threads, CancellationToken stop) => Parallel.ForEach(
         KernelText.Names.Where(name => name.EndsWith(".cu", StringComparison.Ordinal) && !name.Contains('/')).OrderByDescending(name => KernelText.Read(name).Length),
-        new ParallelOptions { MaxDegreeOfParallelism = threads },
+        new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop },
         file => Get(file, architecture, real));
 
     /// <summary>Begins with all of them; who needs one before it is ready waits for that one.</summary>
-    internal void CompileAhead(string architecture, DType real) => Task.Run(() =>
+    internal void CompileAhead(string architecture, DType real)
     {
-        try
+        CancellationTokenSource stop = new();
+        Task compiling = Task.Run(() =>
         {
-            CompileAll(architecture, real, Environment.ProcessorCount);
-        }
-        catch (AggregateException)
+            try
+            {
+                CompileAll(architecture, real, Environment.ProcessorCount, stop.Token);
+            }
+            catch (Exception e) when (e is AggregateException or OperationCanceledException)
+            {
+                // Who needs the text that failed gets the error.
+            }
+        });
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
-            // Who needs the text that failed gets the error.
-        }
-    });
+            stop.Cancel();
+            compiling.Wait(); // the compiler must not be at work while its library is torn down
+        };
+    }
 
     private CompiledText Make(string file, string[] options)
     {
