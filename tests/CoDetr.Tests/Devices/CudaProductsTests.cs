@@ -29,7 +29,7 @@ public sealed class CudaProductsTests
     {
         using DeviceUnderTest device = ReadyFor(real);
         Random random = new(8);
-        foreach ((int m, int n, int k) in (ReadOnlySpan<(int, int, int)>)[(256, 256, 64), (300, 260, 33), (64, 64, 4096), (65, 61, 4099), (384, 32, 64), (390, 20, 20000)])
+        foreach ((int m, int n, int k) in (ReadOnlySpan<(int, int, int)>)[(256, 256, 64), (300, 260, 33), (64, 64, 4096), (65, 61, 4099), (384, 32, 64), (150, 20, 17000)])
         {
             CheckProduct(device, random, real, m, n, k, batch: 1);
         }
@@ -226,7 +226,7 @@ public sealed class CudaProductsTests
     private static double Activated(double x, Activation activation) => activation switch
     {
         Activation.Relu => Math.Max(x, 0),
-        Activation.Gelu => x * Ops.ElementwiseTests.Normal(x),
+        Activation.Gelu => x * Ops.ElementwiseTests.Normal(Math.Clamp(x, -9, 9)), // a series, long far out
         Activation.Silu => x / (1 + Math.Exp(-x)),
         _ => x,
     };

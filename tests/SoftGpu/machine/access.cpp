@@ -39,7 +39,8 @@ uint32_t epoch_in(uint32_t c) { return c >> 20; }
 uint32_t block_in(uint32_t c) { return (c >> 5) & 0x7fff; }
 
 uint32_t merged(uint32_t old, uint32_t epoch, uint32_t me, bool strong, uint32_t bytes) {
-    const bool current = epoch_in(old) == epoch;
+    // Blocks that share a word but no byte of it are no race: the last one is remembered.
+    const bool current = epoch_in(old) == epoch && (block_in(old) == me || (old & bytes & 15) != 0);
     const uint32_t block = current && block_in(old) != me ? several : me;
     return cell(epoch, block, strong && (!current || (old & 16)), bytes | (current ? old & 15 : 0));
 }
