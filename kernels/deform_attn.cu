@@ -153,10 +153,10 @@ FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const re
             acc *d2 = dvalue + plane + k.at[2 * step + s], *d3 = dvalue + plane + k.at[3 * step + s];
             const acc w0 = k.w[s], w1 = k.w[step + s], w2 = k.w[2 * step + s], w3 = k.w[3 * step + s];
             upstream.each(channels, [&](int c, acc& gc) {
-                scatter_add(d0 + c, w0 * gc);
-                scatter_add(d1 + c, w1 * gc);
-                scatter_add(d2 + c, w2 * gc);
-                scatter_add(d3 + c, w3 * gc);
+                scatter_add_weighted(d0 + c, w0, gc);
+                scatter_add_weighted(d1 + c, w1, gc);
+                scatter_add_weighted(d2 + c, w2, gc);
+                scatter_add_weighted(d3 + c, w3, gc);
             });
         }
         each_sample<P>(a, row, [&](int s, const Level& v, const Corners& c) {

@@ -67,6 +67,10 @@ template <class T>
 FN void scatter_add(T* p, T v) {
     *p += v;
 }  // legal in TEAM_LOOP_OWNING only
+template <class T>
+FN void scatter_add_weighted(T* p, T w, T v) {  // p += w * v
+    *p += w * v;
+}
 
 template <class... A, size_t... I>
 FN void call_kernel(void (*kernel)(A...), void** args, std::index_sequence<I...>) {

@@ -79,6 +79,12 @@ struct Scratch {
 FN void scatter_add(float* p, float v) { atomicAdd(p, v); }
 FN void scatter_add(double* p, double v) { atomicAdd(p, v); }
 
+// p += w * v; what weighs nothing is not sent.
+template <class T>
+FN void scatter_add_weighted(T* p, T w, T v) {
+    if (w != 0) scatter_add(p, w * v);
+}
+
 // Room for a value of up to 16 bytes from each warp of a block: one piece of shared memory for all that combine.
 FN void* warp_row() {
     __shared__ double row[64];

@@ -14,6 +14,8 @@ public class AttentionBench : OpBench<AttentionSize>
 {
     internal override AttentionSize[] Tiny => [new(9, 7, 2, 16)];
 
+    internal override AttentionSize[] Counted => [new(100, 100, 8, 256)];
+
     internal override AttentionSize[] Real => [new(300, 300, 8, 256), new(900, 900, 8, 256)];
 
     internal override double Operations => 4.0 * Size.Queries * Size.Keys * Size.Width;

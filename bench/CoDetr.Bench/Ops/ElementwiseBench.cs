@@ -18,6 +18,8 @@ public class ElementwiseBench : OpBench<ElementwiseSize>
 
     internal override ElementwiseSize[] Tiny => Each(5, 24);
 
+    internal override ElementwiseSize[] Counted => Each(512, 256);
+
     internal override ElementwiseSize[] Real => Each(35642, 256);
 
     internal override long Bytes => (Size.Op == Add ? 3 : 2) * Size.Elements * sizeof(float);

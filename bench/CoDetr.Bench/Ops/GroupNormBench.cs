@@ -9,6 +9,8 @@ public class GroupNormBench : OpBench<MapSize>
 
     internal override MapSize[] Tiny => [new(3, 4, 16)];
 
+    internal override MapSize[] Counted => [new(20, 27, 256)];
+
     internal override MapSize[] Real => [new(100, 134, 256), new(200, 272, 256)];
 
     /// <summary>Statistics first: a map that no cache holds is read twice and written once.</summary>

@@ -7,7 +7,7 @@ public class LayerNormBench : OpBench<Rows>
 {
     internal override Rows[] Tiny => [new(5, 24)];
 
-    internal override Rows[] Counted => [new(256, 256), new(64, 900)];
+    internal override Rows[] Counted => [new(512, 256), new(64, 900)];
 
     internal override Rows[] Real => [new(300, 256), new(17821, 256), new(35642, 256)];
 

@@ -11,6 +11,8 @@ public class PoolBench : OpBench<MapSize>
 
     internal override MapSize[] Tiny => [new(7, 8, 5)];
 
+    internal override MapSize[] Counted => [new(28, 28, 64)];
+
     internal override MapSize[] Real => [new(400, 544, 64)];
 
     internal override long Bytes => (Size.Elements + (long)OutHeight * OutWidth * Size.Channels) * sizeof(float);

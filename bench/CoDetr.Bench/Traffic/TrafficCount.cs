@@ -66,7 +66,7 @@ internal static class TrafficCount
         StringBuilder text = new("# What the kernels move\n\n");
         text.Append("Counted by the soft GPU (compute capability 8.0, 2 multiprocessors), one call at the size named; no caches are modelled: a sector counts each time a warp asks for it.\n");
         text.Append("Written by `CoDetr.Bench traffic`, compared in `./check.sh softgpu`.\n\n## Against the minimum\n\nEach array read or written once, whole sectors.\n\n");
-        text.Append(minima).Append("\n## By kernel\n\n").Append(TrafficRow.Header).Append('\n');
+        text.Append(minima).Append(PlainDeformAttn.Section()).Append("\n## By kernel\n\n").Append(TrafficRow.Header).Append('\n');
         rows.ForEach(row => text.Append(row.Line).Append('\n'));
         return text.ToString();
     }

@@ -32,9 +32,14 @@ internal static partial class KernelText
     internal static IEnumerable<string> Names => typeof(KernelText).Assembly.GetManifestResourceNames()
         .Where(name => name.StartsWith("kernels/", StringComparison.Ordinal)).Select(name => name["kernels/".Length..]).Order(StringComparer.Ordinal);
 
-    /// <summary>The text of one file.</summary>
+    /// <summary>The text of one file; a whole path names one outside the assembly.</summary>
     internal static string Read(string file)
     {
+        if (Path.IsPathRooted(file))
+        {
+            return File.ReadAllText(file);
+        }
+
         using Stream stream = typeof(KernelText).Assembly.GetManifestResourceStream("kernels/" + file)
             ?? throw new FileNotFoundException($"There is no kernel file '{file}'.", file);
         using StreamReader reader = new(stream);
