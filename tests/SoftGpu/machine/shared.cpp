@@ -45,10 +45,10 @@ uint32_t word_bytes(uint64_t offset, unsigned bytes) { return bytes >= 4 ? 15u :
 // Each bank is asked for one word at most: nothing to wait for. Lanes of 8 or 16 bytes come by halves or quarters of the warp, in units as
 // wide as theirs.
 bool is_free(const Addresses& a, unsigned bytes) {
-    const unsigned unit = bytes < 4 ? 4 : bytes, units = 128 / unit;
+    const auto shift = static_cast<unsigned>(__builtin_ctz(bytes < 4 ? 4 : bytes)), units = 128u >> shift;
     uint32_t which[lanes], slot[lanes], of_slot[lanes] = {}, differ = 0;
     SIMD for (unsigned l = 0; l < lanes; ++l) {
-        which[l] = static_cast<uint32_t>(a.at[l]) / unit;
+        which[l] = static_cast<uint32_t>(a.at[l]) >> shift;
         slot[l] = (l & ~(units - 1)) | (which[l] & (units - 1));
     }
     for (unsigned l = 0; l < lanes; ++l) of_slot[slot[l]] = which[l];
@@ -258,7 +258,7 @@ uint32_t admit_shared(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
     uint64_t high = 0, low = 0;
     SIMD_OR(low) for (unsigned l = 0; l < lanes; ++l) low |= a.at[l];
     SIMD_MAX(high) for (unsigned l = 0; l < lanes; ++l) high = high < a.at[l] ? a.at[l] : high;
-    if (low % bytes != 0 || high > block.shared_bytes || block.shared_bytes - high < bytes) {
+    if ((low & (bytes - 1)) != 0 || high > block.shared_bytes || block.shared_bytes - high < bytes) {
         good = within(w, i, mask, a, bytes, access);
         if (!good) return 0;
         a.fill(good, whose);
