@@ -124,7 +124,7 @@ bool tracks_races(const Warp& w, const Instruction& i) { return w.run->epoch && 
 bool admit_row(Warp& w, const Instruction& i, const Addresses& a, unsigned bytes, Access access) {
     const uint64_t first = a.at[0];
     const unsigned total = lanes * bytes;
-    if (first % bytes != 0 || !arena().holds(first, total)) return false;
+    if ((first & (bytes - 1)) != 0 || !arena().holds(first, total)) return false;
     uint8_t* states = arena().state(first);
     const bool reads = access != Access::write;
     if (!states_have(states, total, reads && w.run->checks ? state_readable : state_allocated)) return false;
@@ -156,7 +156,7 @@ bool admit_words(Warp& w, const Addresses& a, unsigned bytes, Access access) {
         low |= a.at[l];
         beyond |= a.at[l] - memory.begin > memory.size - 16 ? 1u : 0u;
     }
-    if (beyond || low % bytes != 0) return false;
+    if (beyond || (low & (bytes - 1)) != 0) return false;
     const bool reads = access != Access::write;
     const uint32_t want = reads && w.run->checks ? 0x03030303u : 0x01010101u;
     const unsigned words = bytes / 4;

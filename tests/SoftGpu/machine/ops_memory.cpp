@@ -50,26 +50,33 @@ void store(Warp& w, const Instruction& i, uint32_t mask) {
     }
 }
 
-// A kernel's parameters: the launch's block of bytes.
+// A kernel's parameters: the launch's block of bytes. Nearly always all lanes want the same.
 template <class M, class R>
 void load_parameter(Warp& w, const Instruction& i, uint32_t mask) {
     Addresses a;
     gather_addresses(w, i, a);
     const std::vector<std::byte>& bytes = w.run->launch.parameters;
-    for_lanes(mask, [&](unsigned l) {
-        for (unsigned k = 0; k < i.count; ++k) {
-            const uint64_t at = a.at[l] + k * sizeof(M);
-            M m = 0;
-            if (at <= bytes.size() && bytes.size() - at >= sizeof m) {
-                std::memcpy(&m, bytes.data() + at, sizeof m);
-            } else {
-                w.run->note(w, i, l, Fault::out_of_bounds, illegal_address,
-                            "reads " + std::to_string(sizeof m) + " bytes at " + std::to_string(at) + " of " +
-                                std::to_string(bytes.size()) + " bytes of parameters");
-            }
-            w.at<R>(i.list[k])[l] = static_cast<R>(m);
+    const auto read = [&](unsigned l, unsigned k) {
+        const uint64_t at = a.at[l] + k * sizeof(M);
+        M m = 0;
+        if (at <= bytes.size() && bytes.size() - at >= sizeof m) {
+            std::memcpy(&m, bytes.data() + at, sizeof m);
+        } else {
+            w.run->note(w, i, l, Fault::out_of_bounds, illegal_address,
+                        "reads " + std::to_string(sizeof m) + " bytes at " + std::to_string(at) + " of " + std::to_string(bytes.size()) +
+                            " bytes of parameters");
         }
-    });
+        return static_cast<R>(m);
+    };
+    for (unsigned k = 0; k < i.count; ++k) {
+        R* d = w.at<R>(i.list[k]);
+        if (a.alike()) {
+            const R value = read(static_cast<unsigned>(__builtin_ctz(mask)), k);
+            each_lane(d, mask, [=](unsigned) { return value; });
+        } else {
+            for_lanes(mask, [&](unsigned l) { d[l] = read(l, k); });
+        }
+    }
 }
 
 // .param variables of calls: in the frame, lane after lane. a: the variable, b: its bytes.

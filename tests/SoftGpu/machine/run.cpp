@@ -25,25 +25,27 @@ public:
         wake.notify_all();
         for (std::thread& t : threads) t.join();
     }
-    void run(unsigned count, const std::function<void()>& work) {  // on this thread and count - 1 others
-        const std::unique_lock<std::mutex> mine(busy, std::try_to_lock);
-        if (!mine || count < 2) {
-            work();
-            return;
-        }
+    // Begins work on so many threads; false if another launch has them. What was begun must be finished.
+    bool begin(unsigned count, const std::function<void()>& work) {
+        if (!busy.try_lock()) return false;
         {
             const std::lock_guard<std::mutex> guard(lock);
-            while (threads.size() + 1 < count) threads.emplace_back([this] { serve(); });
+            while (threads.size() < count) threads.emplace_back([this] { serve(); });
             job = &work;
-            wanted = running = count - 1;
+            wanted = running = count;
         }
         wake.notify_all();
-        work();
-        std::unique_lock<std::mutex> guard(lock);
-        running -= wanted;  // who has not begun need not
-        wanted = 0;
-        finished.wait(guard, [this] { return running == 0; });
-        job = nullptr;
+        return true;
+    }
+    void finish() {
+        {
+            std::unique_lock<std::mutex> guard(lock);
+            running -= wanted;  // who has not begun need not
+            wanted = 0;
+            finished.wait(guard, [this] { return running == 0; });
+            job = nullptr;
+        }
+        busy.unlock();
     }
 
 private:
@@ -136,7 +138,9 @@ int run(const Launch& launch, Counters& counters) {
     std::atomic<uint64_t> next{0};
     std::mutex lock;
     Counters sum;
-    const auto work = [&] {
+    const unsigned all = settings().threads ? static_cast<unsigned>(settings().threads) : std::max(1u, std::thread::hardware_concurrency());
+    const auto more = static_cast<unsigned>(std::min<uint64_t>(all, blocks)) - 1;  // threads that may help
+    const auto blocks_while = [&](auto&& after_each) {
         Block& block = block_of_thread();
         block.counters = Counters();
         bool prepared = false;
@@ -144,13 +148,19 @@ int run(const Launch& launch, Counters& counters) {
             if (!prepared) block.prepare(r);
             prepared = true;
             block.execute((first + static_cast<unsigned __int128>(k) * stride) % blocks);
+            after_each();
         }
         const std::lock_guard<std::mutex> guard(lock);
         sum.add(block.counters);
     };
-    const unsigned wanted =
-        settings().threads ? static_cast<unsigned>(settings().threads) : std::max(1u, std::thread::hardware_concurrency());
-    pool().run(static_cast<unsigned>(std::min<uint64_t>(wanted, blocks)), work);
+    const std::function<void()> help = [&] { blocks_while([] {}); };
+    bool helped = false, asked = more == 0;
+    blocks_while([&] {  // waking threads costs more than a small launch
+        if (asked || std::chrono::steady_clock::now() - begin < std::chrono::microseconds(200)) return;
+        asked = true;
+        helped = pool().begin(more, help);
+    });
+    if (helped) pool().finish();
     for (const uint64_t n : sum.by_kind) sum.instructions += n;
     sum.launches = 1;
     sum.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

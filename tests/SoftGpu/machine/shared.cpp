@@ -42,14 +42,40 @@ uint32_t merged_reader(uint32_t time, uint32_t reader, uint32_t me, uint32_t byt
 
 uint32_t word_bytes(uint64_t offset, unsigned bytes) { return bytes >= 4 ? 15u : ((1u << bytes) - 1) << (offset & 3); }
 
-// Each bank is asked for one word at most: nothing to wait for.
-bool is_free(const Addresses& a) {
-    uint32_t word[lanes], of_bank[32] = {};
-    SIMD for (unsigned l = 0; l < lanes; ++l) word[l] = static_cast<uint32_t>(a.at[l] / 4);
-    for (unsigned l = 0; l < lanes; ++l) of_bank[word[l] & 31] = word[l];
-    uint32_t differ = 0;
-    SIMD_OR(differ) for (unsigned l = 0; l < lanes; ++l) differ |= of_bank[word[l] & 31] ^ word[l];
+// Each bank is asked for one word at most: nothing to wait for. Lanes of 8 or 16 bytes come by halves or quarters of the warp, in units as
+// wide as theirs.
+bool is_free(const Addresses& a, unsigned bytes) {
+    const auto shift = static_cast<unsigned>(__builtin_ctz(bytes < 4 ? 4 : bytes)), units = 128u >> shift;
+    uint32_t which[lanes], slot[lanes], of_slot[lanes] = {}, differ = 0;
+    SIMD for (unsigned l = 0; l < lanes; ++l) {
+        which[l] = static_cast<uint32_t>(a.at[l]) >> shift;
+        slot[l] = (l & ~(units - 1)) | (which[l] & (units - 1));
+    }
+    for (unsigned l = 0; l < lanes; ++l) of_slot[slot[l]] = which[l];
+    SIMD_OR(differ) for (unsigned l = 0; l < lanes; ++l) differ |= of_slot[slot[l]] ^ which[l];
     return differ == 0;
+}
+
+// Neighbouring lanes that lie at one address, or one behind the other. Most instructions are a few such rows.
+struct Row {
+    unsigned lane, count;
+    bool in_order;
+};
+constexpr unsigned most_rows = 8;
+unsigned split_rows(const Addresses& a, uint32_t mask, unsigned bytes, Row rows[most_rows]) {  // 0: too many
+    const uint64_t* at = a.at;
+    const uint32_t same = mask_where([=](unsigned l) { return at[(l + 1) & 31] == at[l]; }) & 0x7fffffffu;
+    const uint32_t next = mask_where([=](unsigned l) { return at[(l + 1) & 31] == at[l] + bytes; }) & mask & (mask >> 1);
+    unsigned n = 0;
+    for (unsigned l = 0; l < lanes;) {
+        if (n == most_rows) return 0;
+        const uint32_t alike = same >> l, ordered = next >> l;
+        const bool in_order = !(alike & 1) && (ordered & 1);
+        const auto count = static_cast<unsigned>(__builtin_ctz(~(in_order ? ordered : alike))) + 1;
+        rows[n++] = {l, count, in_order};
+        l += count;
+    }
+    return n;
 }
 
 // Bank conflicts: the accesses of a part of a warp, in units of 4 bytes; lanes that read one word share it.
@@ -154,28 +180,51 @@ void find_races(Warp& w, const Instruction& i, uint32_t mask, const Addresses& a
     });
 }
 
-// Marks what is written; says whether all that is read was.
-bool initialised(uint8_t* states, const Addresses& a, unsigned bytes, Access access, bool in_a_row) {
-    if (in_a_row && access == Access::write) {
-        std::memset(states + a.at[0], 1, bytes * lanes);
-        return true;
-    }
-    uint32_t missing = 0;
-    if (bytes < 4) {
-        for (unsigned l = 0; l < lanes; ++l) {
-            for (unsigned k = 0; k < bytes; ++k) {
-                if (access == Access::write) states[a.at[l] + k] = 1;
-                missing |= states[a.at[l] + k] ^ 1u;
-            }
+// Records the rows' words, or those of each lane if there are too many rows. True if a race needs a closer look.
+bool touch_rows(Warp& w, const Addresses& a, const uint32_t* whose, unsigned bytes, Access access, const Row* rows, unsigned count) {
+    SharedTouches& t = w.block->touches;
+    const Now now{w.block->time, w.time, w.number};
+    const uint32_t thread = w.number * lanes;
+    const unsigned words = bytes / 4, shift = static_cast<unsigned>(__builtin_ctz(words));
+    bool look = false;
+    for (unsigned r = 0; r < count && !look; ++r) {
+        const uint64_t first = a.at[rows[r].lane] / 4;
+        const uint32_t begin = thread + whose[rows[r].lane], end = thread + whose[rows[r].lane + rows[r].count - 1];
+        const auto word = [=](unsigned k) { return first + k; };
+        if (rows[r].in_order) {
+            look = touch(t, rows[r].count * words, word, [=](unsigned k) { return begin + (k >> shift); }, access, now);
+        } else {  // one place: the first and the last lane stand for all
+            look = touch(t, words, word, [=](unsigned) { return begin; }, access, now);
+            if (begin != end) look |= access == Access::write || touch(t, words, word, [=](unsigned) { return end; }, access, now);
         }
-        return missing == 0;
     }
-    auto* words = reinterpret_cast<uint32_t*>(states);
-    for (unsigned k = 0; k < bytes / 4; ++k) {
+    if (count) return look;
+    uint32_t first[lanes];
+    SIMD for (unsigned l = 0; l < lanes; ++l) first[l] = static_cast<uint32_t>(a.at[l] / 4);
+    for (unsigned k = 0; k < words; ++k) {
+        look |= touch(
+            t, lanes, [&first, k](unsigned l) { return first[l] + k; }, [whose, thread](unsigned l) { return thread + whose[l]; }, access,
+            now);
+    }
+    return look;
+}
+
+// Marks what is written; says whether all that is read was.
+bool initialised(uint8_t* states, const Addresses& a, unsigned bytes, Access access, const Row* rows, unsigned count) {
+    uint32_t missing = 0;
+    for (unsigned r = 0; r < count; ++r) {
+        uint8_t* row = states + a.at[rows[r].lane];
+        const unsigned size = rows[r].in_order ? rows[r].count * bytes : bytes;
         if (access == Access::write) {
-            for (unsigned l = 0; l < lanes; ++l) words[a.at[l] / 4 + k] = 0x01010101u;
+            std::memset(row, 1, size);
         } else {
-            SIMD_OR(missing) for (unsigned l = 0; l < lanes; ++l) missing |= words[a.at[l] / 4 + k] ^ 0x01010101u;
+            SIMD_OR(missing) for (unsigned k = 0; k < size; ++k) missing |= row[k] ^ 1u;
+        }
+    }
+    for (unsigned l = 0; l < lanes && !count; ++l) {
+        for (unsigned k = 0; k < bytes; ++k) {
+            if (access == Access::write) states[a.at[l] + k] = 1;
+            missing |= states[a.at[l] + k] ^ 1u;
         }
     }
     return missing == 0;
@@ -209,17 +258,18 @@ uint32_t admit_shared(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
     uint64_t high = 0, low = 0;
     SIMD_OR(low) for (unsigned l = 0; l < lanes; ++l) low |= a.at[l];
     SIMD_MAX(high) for (unsigned l = 0; l < lanes; ++l) high = high < a.at[l] ? a.at[l] : high;
-    if (low % bytes != 0 || high > block.shared_bytes || block.shared_bytes - high < bytes) {
+    if ((low & (bytes - 1)) != 0 || high > block.shared_bytes || block.shared_bytes - high < bytes) {
         good = within(w, i, mask, a, bytes, access);
         if (!good) return 0;
         a.fill(good, whose);
     }
-    const bool in_a_row = good == all_lanes && a.in_a_row(bytes);
     ++block.counters.shared_accesses;
-    if (!in_a_row && !(bytes <= 4 && is_free(a))) block.counters.shared_conflicts += extra_cycles(good, a, bytes);
+    if (!is_free(a, bytes)) block.counters.shared_conflicts += extra_cycles(good, a, bytes);
     if (w.run->checks) {
+        Row rows[most_rows];
+        const unsigned count = split_rows(a, good, bytes, rows);
         uint8_t* states = block.shared_states.data();
-        if (!initialised(states, a, bytes, access, in_a_row)) {
+        if (!initialised(states, a, bytes, access, rows, count)) {
             for_lanes(good, [&](unsigned l) {
                 if (std::count(states + a.at[l], states + a.at[l] + bytes, 1) == bytes) return;
                 w.run->note(w, i, l, Fault::uninitialised, launch_failure,
@@ -227,25 +277,9 @@ uint32_t admit_shared(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
                 std::memset(states + a.at[l], 1, bytes);
             });
         }
-        const Now now{block.time, w.time, w.number};
-        const uint32_t thread = w.number * lanes;
-        bool look = bytes < 4 || access == Access::atomic || i.strong;
-        if (!look && in_a_row) {
-            const uint64_t first = a.at[0] / 4;
-            const unsigned shift = bytes == 4 ? 0 : bytes == 8 ? 1 : 2;
-            look = touch(
-                block.touches, lanes * bytes / 4, [=](unsigned k) { return first + k; }, [=](unsigned k) { return thread + (k >> shift); },
-                access, now);
-        } else if (!look) {
-            uint32_t word[lanes];
-            SIMD for (unsigned l = 0; l < lanes; ++l) word[l] = static_cast<uint32_t>(a.at[l] / 4);
-            for (unsigned k = 0; k < bytes / 4; ++k) {
-                look |= touch(
-                    block.touches, lanes, [&word, k](unsigned l) { return word[l] + k; },
-                    [&whose, thread](unsigned l) { return thread + whose[l]; }, access, now);
-            }
+        if (bytes < 4 || access == Access::atomic || i.strong || touch_rows(w, a, whose, bytes, access, rows, count)) {
+            find_races(w, i, good, a, bytes, access, values);
         }
-        if (look) find_races(w, i, good, a, bytes, access, values);
     }
     const auto base = reinterpret_cast<uint64_t>(block.shared.data);
     SIMD for (unsigned l = 0; l < lanes; ++l) a.at[l] += base;

@@ -188,6 +188,7 @@ TEST_GROUP(places) {
 }
 
 TEST_GROUP(refusals) {
+    settings().capability = 80;
     const auto refuses = [](const std::string& text, const std::string& message) {
         std::string error;
         expect(!parse(text, error), message + ": parsed");
