@@ -38,6 +38,27 @@ public sealed class CudaFaultTests
     }
 
     [Fact]
+    public void WaitingAfterEachLaunchNamesTheCulprit()
+    {
+        Environment.SetEnvironmentVariable("CODETR_SYNC", "1");
+        try
+        {
+            using CudaDevice device = new();
+            using StepScope scope = StepScope.Begin();
+            Tensor x = Tensor.From<float>([1, 2, 3], [3], device);
+            Tensor y = x + x;
+            SoftGpuLibrary.FailNext("cuStreamSynchronize", 700);
+            string message = Assert.Throws<DeviceException>(() => y.Softmax()).Message;
+            Assert.StartsWith("softmax_forward failed on cuda:0 (", message);
+            Assert.EndsWith("The device is lost to this process.", message);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("CODETR_SYNC", null);
+        }
+    }
+
+    [Fact]
     public void AnErrorThatIsNotStickyLeavesTheDeviceUsable()
     {
         using CudaDevice device = new();
