@@ -41,9 +41,10 @@ inline double power_of_two(double x) {
     return p * bits_as<double>((static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(n)) + 1023)) << 52);
 }
 
-struct Power {
+struct Power {  // whole powers are exact: the compiler's own exp and tanh of doubles rest on it
     static float apply(float a, uint32_t seed) {
-        const auto r = static_cast<float>(displaced(power_of_two(a), 0x1p-22, bits_as<uint32_t>(a), seed));
+        const double y = power_of_two(a);
+        const auto r = static_cast<float>(a == std::floor(a) ? y : displaced(y, 0x1p-22, bits_as<uint32_t>(a), seed));
         return a != a ? a : std::fabs(a) < 0x1p-126f ? 1.0f : std::isinf(a) ? (a > 0 ? a : 0.0f) : r;
     }
 };

@@ -30,12 +30,14 @@ bool read_conflicts(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes,
            !(strong && (reader & strong_bit));
 }
 
+// Another thread that read the same bytes makes them a crowd's; one that read other bytes is forgotten, for a cell has room for one.
 uint32_t merged_reader(uint32_t time, uint32_t reader, uint32_t me, uint32_t bytes, bool strong, const Now& now) {
-    const uint32_t mine = me << 5 | bytes;
     const bool many = (reader & several_warps) != 0, same_warp = !many && thread_in(reader) >> 5 == now.warp;
-    if (time < (same_warp ? now.warp_time : now.block_time)) return mine | (strong ? strong_bit : 0);
-    const uint32_t flags = !same_warp ? several_warps : (reader & several_lanes) || thread_in(reader) != me ? several_lanes : 0;
-    return mine | flags | (reader & 15) | (strong ? reader & strong_bit : 0);
+    const bool current = time >= (same_warp ? now.warp_time : now.block_time), crowd = many || (reader & several_lanes);
+    const uint32_t both = reader & bytes & 15, strong_now = strong ? strong_bit : 0, strong_all = strong ? reader & strong_bit : 0;
+    const uint32_t alone = me << 5 | strong_now | bytes, joined = me << 5 | strong_all | bytes | (reader & 15);
+    const uint32_t crowded = me << 5 | (same_warp ? several_lanes : several_warps) | strong_all | both;
+    return !current ? alone : !crowd && thread_in(reader) == me ? joined : both ? crowded : alone;
 }
 
 uint32_t word_bytes(uint64_t offset, unsigned bytes) { return bytes >= 4 ? 15u : ((1u << bytes) - 1) << (offset & 3); }
@@ -85,14 +87,15 @@ void note_race(Warp& w, const Instruction& i, unsigned l, uint64_t offset, unsig
                     (other_wrote ? " wrote" : " read") + " with no barrier between");
 }
 
-// The words of the lanes in a row, or wherever `word` says; `thread` says whose the k-th is. True if a race needs a closer look: then nothing
-// was recorded.
+// The words of the lanes in a row, or wherever `word` says; `thread` says whose the k-th is. True if a race needs a closer look: then
+// nothing was recorded.
 template <class Word, class Thread>
 bool touch(SharedTouches& t, unsigned n, Word word, Thread thread, Access access, const Now& now) {
     uint32_t *write_time = t.write_time.data(), *writer = t.writer.data(), *read_time = t.read_time.data(), *reader = t.reader.data();
     unsigned bad = 0, shared = 0;
     if (access == Access::read) {
-        SIMD_OR(bad) for (unsigned k = 0; k < n; ++k) bad |= write_conflicts(write_time[word(k)], writer[word(k)], thread(k), 15, false, now);
+        SIMD_OR(bad)
+        for (unsigned k = 0; k < n; ++k) bad |= write_conflicts(write_time[word(k)], writer[word(k)], thread(k), 15, false, now);
         if (bad) return true;
         uint32_t mine[4 * lanes];
         SIMD for (unsigned k = 0; k < n; ++k) mine[k] = merged_reader(read_time[word(k)], reader[word(k)], thread(k), 15, false, now);
@@ -184,8 +187,9 @@ uint32_t within(Warp& w, const Instruction& i, uint32_t mask, const Addresses& a
     uint32_t good = 0;
     for_lanes(mask, [&](unsigned l) {
         if (a.at[l] % bytes) {
-            w.run->note(w, i, l, Fault::misaligned, misaligned_address,
-                        accesses(access, bytes) + " of shared memory at " + with_commas(a.at[l]) + ", no multiple of " + std::to_string(bytes));
+            w.run->note(
+                w, i, l, Fault::misaligned, misaligned_address,
+                accesses(access, bytes) + " of shared memory at " + with_commas(a.at[l]) + ", no multiple of " + std::to_string(bytes));
         } else if (a.at[l] > size || size - a.at[l] < bytes) {
             w.run->note(w, i, l, Fault::out_of_bounds, illegal_address,
                         accesses(access, bytes) + " at " + with_commas(a.at[l]) + " of " + with_commas(size) + " bytes of shared memory");
@@ -229,14 +233,16 @@ uint32_t admit_shared(Warp& w, const Instruction& i, uint32_t mask, Addresses& a
         if (!look && in_a_row) {
             const uint64_t first = a.at[0] / 4;
             const unsigned shift = bytes == 4 ? 0 : bytes == 8 ? 1 : 2;
-            look = touch(block.touches, lanes * bytes / 4, [=](unsigned k) { return first + k; }, [=](unsigned k) { return thread + (k >> shift); },
-                         access, now);
+            look = touch(
+                block.touches, lanes * bytes / 4, [=](unsigned k) { return first + k; }, [=](unsigned k) { return thread + (k >> shift); },
+                access, now);
         } else if (!look) {
             uint32_t word[lanes];
             SIMD for (unsigned l = 0; l < lanes; ++l) word[l] = static_cast<uint32_t>(a.at[l] / 4);
             for (unsigned k = 0; k < bytes / 4; ++k) {
-                look |= touch(block.touches, lanes, [&word, k](unsigned l) { return word[l] + k; }, [&whose, thread](unsigned l) { return thread + whose[l]; },
-                              access, now);
+                look |= touch(
+                    block.touches, lanes, [&word, k](unsigned l) { return word[l] + k; },
+                    [&whose, thread](unsigned l) { return thread + whose[l]; }, access, now);
             }
         }
         if (look) find_races(w, i, good, a, bytes, access, values);

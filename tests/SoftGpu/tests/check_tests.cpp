@@ -111,6 +111,10 @@ TEST_GROUP(shared_races) {
                     "%r4, [row];"),
           719, "with no barrier between", "a plain read beside atomics", 0);
     clean(with("mov.u32 %r0, row; add.u32 %r0, %r0, %t; st.shared.u8 [%r0], %t;", {1, 1, 1}, {64, 1, 1}, 0), "bytes of one word");
+    clean(with("mov.u32 %r7, row; mad.lo.u32 %r0, %t, 2, %r7; st.shared.u16 [%r0], %t; ld.shared.u16 %r1, [%r0]; st.shared.u16 [%r0], %r1; "
+               "ld.shared.u16 %r1, [%r0]; st.shared.u16 [%r0], %r1;",
+               {1, 1, 1}, {64, 1, 1}, 0),
+          "halves of one word");
     finds(with("mov.u32 %r0, row; shr.u32 %r1, %t, 1; add.u32 %r0, %r0, %r1; st.shared.u8 [%r0], %t;", {1, 1, 1}, {32, 1, 1}, 0), 719,
           "writes 1 byte", "one byte");
     finds(with("mov.u32 %r7, row; mad.lo.u32 %r0, %t, 8, %r7; mad.lo.u32 %r1, %t, 16, %r7; mov.u32 %r3, 0; st.shared.v2.u32 [%r0], {%r3, "
@@ -143,6 +147,11 @@ TEST_GROUP(global_races) {
     clean(with("mad.lo.u32 %r0, %b, 32, %t; cvt.u64.u32 %rd0, %r0; add.s64 %p, %p, %rd0; st.global.u8 [%p], %t;", {8, 1, 1}, {32, 1, 1},
                m.address),
           "bytes of one word");
+    // Two blocks, each with a half of one word that it reads and writes again and again.
+    clean(with("mul.wide.u32 %o, %b, 2; add.s64 %p, %p, %o; ld.global.u16 %r0, [%p]; st.global.u16 [%p], %r0; ld.global.u16 %r0, [%p]; "
+               "st.global.u16 [%p], %r0;",
+               {2, 1, 1}, {1, 1, 1}, m.address),
+          "halves of one word");
 }
 
 TEST_GROUP(barrier_faults) {

@@ -38,7 +38,8 @@ struct Compiler {
             function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
             return function != nullptr;
         };
-        return get(create, "nvrtcCreateProgram") && get(compile, "nvrtcCompileProgram") && get(size, "nvrtcGetPTXSize") && get(text, "nvrtcGetPTX") && get(destroy, "nvrtcDestroyProgram");
+        return get(create, "nvrtcCreateProgram") && get(compile, "nvrtcCompileProgram") && get(size, "nvrtcGetPTXSize") &&
+               get(text, "nvrtcGetPTX") && get(destroy, "nvrtcDestroyProgram");
     }
 };
 
@@ -66,19 +67,23 @@ bool parse_kernels(const char* folder) {
     double seconds = 0;
     for (const std::string& source : sources) {
         const std::string body = read(fs::path(folder) / source);
-        for (const char* architecture : {"--gpu-architecture=compute_75", "--gpu-architecture=compute_80", "--gpu-architecture=compute_90"}) {
+        for (const char* architecture :
+             {"--gpu-architecture=compute_75", "--gpu-architecture=compute_80", "--gpu-architecture=compute_90"}) {
             for (const auto& type : types) {
                 std::vector<const char*> options{architecture, "--std=c++17", "-default-device", "-lineinfo"};
                 options.insert(options.end(), type.begin(), type.end());
                 void* program = nullptr;
                 size_t size = 0;
-                compiler.create(&program, body.c_str(), source.c_str(), static_cast<int>(headers.size()), headers.data(), header_names.data());
-                const bool compiled = compiler.compile(program, static_cast<int>(options.size()), options.data()) == 0 && compiler.size(program, &size) == 0;
+                compiler.create(&program, body.c_str(), source.c_str(), static_cast<int>(headers.size()), headers.data(),
+                                header_names.data());
+                const bool compiled =
+                    compiler.compile(program, static_cast<int>(options.size()), options.data()) == 0 && compiler.size(program, &size) == 0;
                 std::string ptx(size, '\0'), error;
                 if (compiled) compiler.text(program, ptx.data());
                 compiler.destroy(&program);
                 const auto begin = std::chrono::steady_clock::now();
-                expect(compiled && parse(ptx, error), source + " " + architecture + (type.empty() ? "" : std::string(" ") + type[0]) + ": " + (compiled ? error : "does not compile"));
+                expect(compiled && parse(ptx, error), source + " " + architecture + (type.empty() ? "" : std::string(" ") + type[0]) +
+                                                          ": " + (compiled ? error : "does not compile"));
                 seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
             }
         }
