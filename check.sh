@@ -50,7 +50,11 @@ kernels() { # every kernel by the host compiler that the build did not take, the
     quietly $tests -noColor -namespace 'CoDetr.Tests.Kernels*'
 }
 
-tests() { quietly $tests -noColor -namespace- 'CoDetr.Tests.Kernels*' -namespace- 'CoDetr.Tests.Docs*' -namespace- 'CoDetr.Tests.Sanitize*'; }
+tests() { # the CUDA device's own tests want the soft GPU; its training steps have their stage
+    quietly scripts/build-softgpu.sh "$softgpu" || return 1
+    quietly $tests -noColor -namespace- 'CoDetr.Tests.Kernels*' -namespace- 'CoDetr.Tests.Docs*' -namespace- 'CoDetr.Tests.Sanitize*' \
+        -class- 'CoDetr.Tests.Training.CudaStepTests'
+}
 
 golden() { # [DIR] [--claimed]
     local run=artifacts/bin/CoDetr.Golden/release/CoDetr.Golden

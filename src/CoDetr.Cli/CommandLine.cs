@@ -28,6 +28,11 @@ internal static class CommandLine
             return ExitCode.Usage;
         }
 
+        if (parsed.GetValue(Settings.NoCache))
+        {
+            Environment.SetEnvironmentVariable("CODETR_CACHE", "0");
+        }
+
         InvocationConfiguration configuration = new()
         {
             Output = terminal.Output,

@@ -42,11 +42,6 @@ internal static class Settings
     /// <summary>Computes there from now on; gives the number of threads that load pictures.</summary>
     internal static int UseDevice(ParseResult parsed, Option<int> workers)
     {
-        if (parsed.GetValue(NoCache))
-        {
-            Environment.SetEnvironmentVariable("CODETR_CACHE", "0");
-        }
-
         Device.Default = Device.Open(parsed.GetValue(On), parsed.GetValue(workers));
         return Math.Clamp(parsed.GetValue(workers), 1, 4);
     }

@@ -29,10 +29,14 @@ internal sealed record CliRun(int Code, string Output, string Error)
         }
 
         using Process child = Process.Start(start)!;
-        Task<string> error = child.StandardError.ReadToEndAsync();
-        string output = child.StandardOutput.ReadToEnd();
-        child.WaitForExit();
-        return new CliRun(child.ExitCode, output, error.Result);
+        Task<string> error = child.StandardError.ReadToEndAsync(), output = child.StandardOutput.ReadToEndAsync();
+        if (!child.WaitForExit(TimeSpan.FromMinutes(3)))
+        {
+            child.Kill(entireProcessTree: true);
+            Assert.Fail($"codetr {string.Join(' ', args)} did not end: {error.Result}");
+        }
+
+        return new CliRun(child.ExitCode, output.Result, error.Result);
     }
 
     /// <summary>Sees that the call failed with exactly one line, which holds every part and no stack trace.</summary>

@@ -1,5 +1,6 @@
 using CoDetr.Tensors;
 using CoDetr.Tests.Devices;
+using CoDetr.Training;
 
 namespace CoDetr.Tests.Cli;
 
@@ -34,7 +35,11 @@ public sealed class DeviceFaultTests : IDisposable
     public void ADriverThatDoesNotStart() => OnSoftGpu(("SOFTGPU_FAIL", "cuInit:803")).FailsWith(1, "cuInit failed: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "codetr devices");
 
     [Fact]
-    public void ACardTooOld() => OnSoftGpu(("SOFTGPU_CAPABILITY", "61")).FailsWith(1, "compute capability 6.1; 7.5 or newer");
+    public void ACardTooOld()
+    {
+        CudaCard card = new(0, 0, "GTX 1080", 61, 20, 49152, 8L << 30);
+        Assert.Equal("GTX 1080 has compute capability 6.1; 7.5 or newer is needed. Use --device cpu.", DeviceChoice.WhyNot(card));
+    }
 
     [Fact]
     public void NoSuchCard() => OnSoftGpu(("CODETR_DEVICE", "cuda:3"), ("--device", "")).FailsWith(1, "There is no cuda:3: the driver shows 1 GPU.");
@@ -71,6 +76,29 @@ public sealed class DeviceFaultTests : IDisposable
         CliRun run = CliRun.Child(Environment(("CODETR_CACHE", Path.Combine(file, "below"))), "devices", "--device", "cuda");
         Assert.Equal(0, run.Code);
         Assert.Contains("a kernel ran and gave the right numbers", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ALostDeviceEndsATrainingWithItsLastCheckpointIntact()
+    {
+        Requires.SoftGpu();
+        string run = Path.Combine(folder, "run");
+        string data = Path.Combine(Repository.Root, "data", "digits-tiny");
+        CliRun trained = CliRun.Child(
+            Environment(("SOFTGPU_FAIL", "cuLaunchKernel:700:2500"), ("SOFTGPU_CHECKS", "0")), // in the third step
+            ["train", "--data", data, "--model", "deformable-detr-tiny", "--batch", "1", "--save-every", "1", "--out", run, "--device", "cuda"]);
+        trained.FailsWith(1, "CUDA_ERROR_ILLEGAL_ADDRESS", "The device is lost");
+        using Checkpoint saved = Checkpoint.Open(new RunFolder(run).Checkpoint);
+        Assert.True(saved.Info.Progress.Step > 0);
+    }
+
+    [Fact]
+    public void NoCacheKeepsNothing()
+    {
+        Requires.SoftGpu();
+        CliRun run = CliRun.Child(Environment(("CODETR_CACHE", folder)), "devices", "--device", "cuda", "--no-cache");
+        Assert.Matches("compiled kernels +are not kept", run.Output);
+        Assert.Empty(Directory.EnumerateFiles(folder));
     }
 
     [Fact]

@@ -14,6 +14,7 @@ public sealed class CudaDeviceTests : IDisposable
     public CudaDeviceTests()
     {
         Requires.SoftGpu();
+        using EnvironmentSetting pool = new("CODETR_POOL", null); // a checking run switches it off
         device = new CudaDevice();
     }
 
@@ -138,6 +139,31 @@ public sealed class CudaDeviceTests : IDisposable
         using CpuDevice cpu = new(1);
         Tensor here = Tensor.From<float>([1], [1], device), there = Tensor.From<float>([1], [1], cpu);
         Assert.Contains("lies on cpu (1 workers", Assert.Throws<ShapeException>(() => here + there).Message);
+    }
+
+    [Fact]
+    public void SeveralCardsComputeSideBySide()
+    {
+        using CudaDevice other = new(1);
+        using StepScope step = StepScope.Begin();
+        Tensor here = Tensor.From<float>([1, 2], [2], device), there = Tensor.From<float>([3, 4], [2], other);
+        Tensor more = there + there;
+        Assert.Equal([2, 4], (here + here).ToArray());
+        Assert.Equal([6, 8], more.ToArray());
+        Assert.StartsWith("cuda:1 (", other.Description);
+        Assert.Contains("lies on cuda:1", Assert.Throws<ShapeException>(() => here + there).Message);
+    }
+
+    [Fact]
+    public void WithoutAPoolABlockIsFreedAtOnce()
+    {
+        using EnvironmentSetting pool = new("CODETR_POOL", "0");
+        using CudaDevice bare = new();
+        using StepScope step = StepScope.Begin();
+        Tensor x = Tensor.From<float>([1, 2, 3], [3], bare), y = x.Like();
+        x.Dispose();
+        Assert.Contains("CUDA_ERROR_INVALID_VALUE", Assert.Throws<DeviceException>(() => bare.Copy(y.Pointer + 12, y.Pointer, 4)).Message); // behind the end
+        Assert.Contains("behind an allocation of 12 bytes", SoftGpuLibrary.TakeFindings());
     }
 
     [Fact]

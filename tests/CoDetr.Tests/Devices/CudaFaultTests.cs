@@ -38,6 +38,20 @@ public sealed class CudaFaultTests
     }
 
     [Fact]
+    public void WaitingAfterEachLaunchNamesTheCulprit()
+    {
+        using EnvironmentSetting sync = new("CODETR_SYNC", "1");
+        using CudaDevice device = new();
+        using StepScope scope = StepScope.Begin();
+        Tensor x = Tensor.From<float>([1, 2, 3], [3], device);
+        Tensor y = x + x;
+        SoftGpuLibrary.FailNext("cuStreamSynchronize", 700);
+        string message = Assert.Throws<DeviceException>(() => y.Softmax()).Message;
+        Assert.StartsWith("softmax_forward failed on cuda:0 (", message);
+        Assert.EndsWith("The device is lost to this process.", message);
+    }
+
+    [Fact]
     public void AnErrorThatIsNotStickyLeavesTheDeviceUsable()
     {
         using CudaDevice device = new();
@@ -92,6 +106,6 @@ public sealed class CudaFaultTests
     }
 
     [Fact]
-    public void ASecondDeviceIsNamedByItsNumber() => Assert.Contains(
-        "There is no cuda:7: the driver shows 1 GPU.", Assert.Throws<DeviceException>(() => new CudaDevice(7)).Message);
+    public void ACardThatIsNotThereIsNamedByItsNumber() => Assert.Contains(
+        "There is no cuda:7: the driver shows 2 GPUs.", Assert.Throws<DeviceException>(() => new CudaDevice(7)).Message);
 }

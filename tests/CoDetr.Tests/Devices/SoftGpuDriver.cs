@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CoDetr.SoftGpu;
 
 namespace CoDetr.Tests.Devices;
 
@@ -16,6 +17,11 @@ internal static class SoftGpuDriver
         {
             Environment.SetEnvironmentVariable("CODETR_CUDA_DRIVER", Path);
             Environment.SetEnvironmentVariable("CODETR_DEVICE", Environment.GetEnvironmentVariable("CODETR_DEVICE") ?? "cpu");
+        }
+
+        if (SoftGpuLibrary.IsInUse)
+        {
+            SoftGpuLibrary.Configure("SOFTGPU_DEVICES", "2"); // some tests want another card
         }
     }
 }

@@ -26,7 +26,6 @@ internal static unsafe partial class CudaDriver
     internal enum DeviceAttribute
     {
         Multiprocessors = 16,
-        ThreadsOfMultiprocessor = 39,
         CapabilityMajor = 75,
         CapabilityMinor = 76,
         SharedBytesOptIn = 97,
@@ -37,7 +36,6 @@ internal static unsafe partial class CudaDriver
     {
         MaxThreads = 0,
         SharedBytes = 1,
-        Registers = 4,
         MaxDynamicSharedBytes = 8,
     }
 
@@ -58,9 +56,6 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library, EntryPoint = "cuGetErrorName")]
     internal static partial int GetErrorName(int result, out nint name);
-
-    [LibraryImport(Library, EntryPoint = "cuGetErrorString")]
-    internal static partial int GetErrorString(int result, out nint text);
 
     [LibraryImport(Library, EntryPoint = "cuDeviceGetCount")]
     internal static partial int GetDeviceCount(out int count);
