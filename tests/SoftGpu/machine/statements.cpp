@@ -40,7 +40,8 @@ bool Parser::statements() {
 bool Parser::directive() {
     if (now().is(".reg")) return registers();
     if (now().is(".loc")) return location();
-    if (now().is(".shared") || now().is(".local") || now().is(".param") || now().is(".global") || now().is(".const")) return variable(false);
+    if (now().is(".shared") || now().is(".local") || now().is(".param") || now().is(".global") || now().is(".const"))
+        return variable(false);
     if (now().is(".pragma")) {
         while (!now().is(';') && now().kind != TokenKind::end) take();
         return expect(';');

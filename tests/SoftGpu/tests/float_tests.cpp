@@ -20,7 +20,8 @@ T rounded(int mode, F f) {
     std::fesetround(FE_TONEAREST);
     return r;
 }
-template <class T> struct Volatile {
+template <class T>
+struct Volatile {
     volatile T v;
     operator T() const { return v; }
 };
@@ -31,13 +32,55 @@ void arithmetic(const std::string& type, const std::vector<T>& a, const std::vec
     for (const auto& [name, mode] : modes) {
         const std::string suffix = name + type;
         const int m = mode;
-        check<T>("add" + suffix + " %d, %a, %b;", [m](T x, T y) { const Volatile<T> p{x}, q{y}; return rounded<T>(m, [&] { return T(p) + T(q); }); }, a, b);
-        check<T>("sub" + suffix + " %d, %a, %b;", [m](T x, T y) { const Volatile<T> p{x}, q{y}; return rounded<T>(m, [&] { return T(p) - T(q); }); }, a, b);
-        check<T>("mul" + suffix + " %d, %a, %b;", [m](T x, T y) { const Volatile<T> p{x}, q{y}; return rounded<T>(m, [&] { return T(p) * T(q); }); }, a, b);
-        check<T>("div" + suffix + " %d, %a, %b;", [m](T x, T y) { const Volatile<T> p{x}, q{y}; return rounded<T>(m, [&] { return T(p) / T(q); }); }, a, b);
-        check<T>("fma" + suffix + " %d, %a, %b, %c;", [m](T x, T y, T z) { const Volatile<T> p{x}, q{y}, r{z}; return rounded<T>(m, [&] { return std::fma(T(p), T(q), T(r)); }); }, a, b, c);
-        check<T>("rcp" + suffix + " %d, %a;", [m](T x) { const Volatile<T> p{x}, one{T(1)}; return rounded<T>(m, [&] { return T(one) / T(p); }); }, a);
-        check<T>("sqrt" + suffix + " %d, %a;", [m](T x) { const Volatile<T> p{x}; return rounded<T>(m, [&] { return std::sqrt(T(p)); }); }, a);
+        check<T>(
+            "add" + suffix + " %d, %a, %b;",
+            [m](T x, T y) {
+                const Volatile<T> p{x}, q{y};
+                return rounded<T>(m, [&] { return T(p) + T(q); });
+            },
+            a, b);
+        check<T>(
+            "sub" + suffix + " %d, %a, %b;",
+            [m](T x, T y) {
+                const Volatile<T> p{x}, q{y};
+                return rounded<T>(m, [&] { return T(p) - T(q); });
+            },
+            a, b);
+        check<T>(
+            "mul" + suffix + " %d, %a, %b;",
+            [m](T x, T y) {
+                const Volatile<T> p{x}, q{y};
+                return rounded<T>(m, [&] { return T(p) * T(q); });
+            },
+            a, b);
+        check<T>(
+            "div" + suffix + " %d, %a, %b;",
+            [m](T x, T y) {
+                const Volatile<T> p{x}, q{y};
+                return rounded<T>(m, [&] { return T(p) / T(q); });
+            },
+            a, b);
+        check<T>(
+            "fma" + suffix + " %d, %a, %b, %c;",
+            [m](T x, T y, T z) {
+                const Volatile<T> p{x}, q{y}, r{z};
+                return rounded<T>(m, [&] { return std::fma(T(p), T(q), T(r)); });
+            },
+            a, b, c);
+        check<T>(
+            "rcp" + suffix + " %d, %a;",
+            [m](T x) {
+                const Volatile<T> p{x}, one{T(1)};
+                return rounded<T>(m, [&] { return T(one) / T(p); });
+            },
+            a);
+        check<T>(
+            "sqrt" + suffix + " %d, %a;",
+            [m](T x) {
+                const Volatile<T> p{x};
+                return rounded<T>(m, [&] { return std::sqrt(T(p)); });
+            },
+            a);
     }
 }
 
@@ -68,8 +111,11 @@ TEST_GROUP(float_arithmetic) {
     check<float>("add.ftz.f32 %d, %a, %b;", [](float a, float b) { return flush(flush(a) + flush(b)); }, af, bf);
     check<float>("mul.ftz.f32 %d, %a, %b;", [](float a, float b) { return flush(flush(a) * flush(b)); }, af, bf);
     check<float>("mul.sat.f32 %d, %a, %b;", [](float a, float b) { return saturate(a * b); }, af, bf);
-    check<float>("fma.rn.ftz.sat.f32 %d, %a, %b, %c;", [](float a, float b, float c) { return saturate(flush(std::fma(flush(a), flush(b), flush(c)))); }, af, bf, cf);
-    check<uint32_t>("{ .reg .f32 %x; add.f32 %x, %a, 0f7FC00001; mov.b32 %d, %x; }", [](float) { return 0x7fffffffu; }, af);  // the NaN of f32
+    check<float>(
+        "fma.rn.ftz.sat.f32 %d, %a, %b, %c;",
+        [](float a, float b, float c) { return saturate(flush(std::fma(flush(a), flush(b), flush(c)))); }, af, bf, cf);
+    check<uint32_t>(
+        "{ .reg .f32 %x; add.f32 %x, %a, 0f7FC00001; mov.b32 %d, %x; }", [](float) { return 0x7fffffffu; }, af);  // the NaN of f32
 }
 
 TEST_GROUP(float_extremes) {
@@ -93,12 +139,16 @@ TEST_GROUP(float_comparison) {
     check<uint32_t>("setp.ne.f32 %p, %a, %b; selp.u32 %d, 1, 0, %p;", [](float a, float b) { return a < b || a > b ? 1u : 0u; }, af, af);
     check<uint32_t>("setp.neu.f64 %p, %a, %b; selp.u32 %d, 1, 0, %p;", [](double a, double b) { return a != b ? 1u : 0u; }, ad, ad);
     check<uint32_t>("setp.geu.f32 %p, %a, %b; selp.u32 %d, 1, 0, %p;", [](float a, float b) { return !(a < b) ? 1u : 0u; }, af, bf);
-    check<uint32_t>("setp.nan.f32 %p, %a, %b; selp.u32 %d, 1, 0, %p;", [](float a, float b) { return std::isnan(a) || std::isnan(b) ? 1u : 0u; }, af, bf);
+    check<uint32_t>(
+        "setp.nan.f32 %p, %a, %b; selp.u32 %d, 1, 0, %p;", [](float a, float b) { return std::isnan(a) || std::isnan(b) ? 1u : 0u; }, af,
+        bf);
     check<uint32_t>("setp.num.f64 %p, %a, %a; selp.u32 %d, 1, 0, %p;", [](double a) { return !std::isnan(a) ? 1u : 0u; }, ad);
     check<uint32_t>("setp.gt.ftz.f32 %p, %a, 0f00000000; selp.u32 %d, 1, 0, %p;", [](float a) { return flush(a) > 0 ? 1u : 0u; }, af);
     check<float>("slct.f32.f32 %d, %a, %b, %c;", [](float a, float b, float c) { return c >= 0 ? a : b; }, af, bf, cf);
     check<uint32_t>("testp.finite.f32 %p, %a; selp.u32 %d, 1, 0, %p;", [](float a) { return std::isfinite(a) ? 1u : 0u; }, af);
-    check<uint32_t>("testp.subnormal.f64 %p, %a; selp.u32 %d, 1, 0, %p;", [](double a) { return a != 0 && std::fabs(a) < 2.2250738585072014e-308 ? 1u : 0u; }, ad);
+    check<uint32_t>(
+        "testp.subnormal.f64 %p, %a; selp.u32 %d, 1, 0, %p;",
+        [](double a) { return a != 0 && std::fabs(a) < 2.2250738585072014e-308 ? 1u : 0u; }, ad);
     check<uint32_t>("testp.notanumber.f32 %p, %a; selp.u32 %d, 1, 0, %p;", [](float a) { return std::isnan(a) ? 1u : 0u; }, af);
     check<uint32_t>("testp.normal.f32 %p, %a; selp.u32 %d, 1, 0, %p;", [](float a) { return std::isnormal(a) || a == 0 ? 1u : 0u; }, af);
 }

@@ -1,7 +1,8 @@
 //   softgpu-tests                 all groups
 //   softgpu-tests GROUP…          some
 //   softgpu-tests --speed         lane-instructions a second, by mix
-//   softgpu-tests --kernels DIR   compiles the kernel texts below DIR with NVRTC, for each storage type and architecture, and parses the PTX
+//   softgpu-tests --kernels DIR   compiles the kernel texts below DIR with NVRTC, for each storage type and architecture, and parses the
+//   PTX
 #include <cstdio>
 #include <cstring>
 #include <utility>

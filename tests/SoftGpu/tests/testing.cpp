@@ -56,7 +56,8 @@ Outcome launch(const std::string& text, Dim3 grid, Dim3 block, const std::vector
     return o;
 }
 
-std::vector<std::byte> evaluate_bytes(const std::string& instruction, const std::string& result_type, size_t result_bytes, const std::vector<Column>& inputs) {
+std::vector<std::byte> evaluate_bytes(const std::string& instruction, const std::string& result_type, size_t result_bytes,
+                                      const std::vector<Column>& inputs) {
     size_t rows = inputs[0].values.size() / inputs[0].bytes;
     for (const Column& c : inputs) rows = std::min(rows, c.values.size() / c.bytes);
     std::string body = ".reg .b32 %row, %block, %width, %n; .reg .b64 %at, %offset; .reg .pred %out, %p, %q;\n";
@@ -67,10 +68,12 @@ std::vector<std::byte> evaluate_bytes(const std::string& instruction, const std:
     body += "ld.param.u32 %n, [p0]; setp.ge.u32 %out, %row, %n; @%out bra END;\n";
     for (size_t k = 0; k < inputs.size(); ++k) {
         const std::string bits = std::to_string(8 * inputs[k].bytes);
-        body += "ld.param.u64 %at, [p" + std::to_string(k + 2) + "]; mul.wide.u32 %offset, %row, " + std::to_string(inputs[k].bytes) + "; add.s64 %at, %at, %offset; ld.global.b" + bits + " " + names[k] + ", [%at];\n";
+        body += "ld.param.u64 %at, [p" + std::to_string(k + 2) + "]; mul.wide.u32 %offset, %row, " + std::to_string(inputs[k].bytes) +
+                "; add.s64 %at, %at, %offset; ld.global.b" + bits + " " + names[k] + ", [%at];\n";
     }
     body += instruction + "\n";
-    body += "ld.param.u64 %at, [p1]; mul.wide.u32 %offset, %row, " + std::to_string(result_bytes) + "; add.s64 %at, %at, %offset; st.global.b" + std::to_string(8 * result_bytes) + " [%at], %d;\nEND:\n";
+    body += "ld.param.u64 %at, [p1]; mul.wide.u32 %offset, %row, " + std::to_string(result_bytes) +
+            "; add.s64 %at, %at, %offset; st.global.b" + std::to_string(8 * result_bytes) + " [%at], %d;\nEND:\n";
     Memory result(rows * result_bytes);
     std::vector<uint64_t> arguments{rows, result.address};
     std::vector<std::unique_ptr<Memory>> kept;
@@ -113,9 +116,39 @@ std::vector<T> integers(unsigned salt) {
 template <class T, class Bits>
 std::vector<T> reals(unsigned salt) {
     using Limit = std::numeric_limits<T>;
-    std::vector<T> all = {T(0), -T(0), T(1), -T(1), T(0.5), T(1.5), T(2.5), T(-2.5), T(3), T(10), Limit::max(), -Limit::max(), Limit::min(), -Limit::min(), Limit::denorm_min(),
-                          Limit::min() / 2, Limit::infinity(), -Limit::infinity(), Limit::quiet_NaN(), T(1) + Limit::epsilon(), T(1) - Limit::epsilon() / 2, T(2147483647), T(2147483648.0),
-                          T(-2147483649.0), T(4294967296.0), T(9223372036854775808.0), T(-9223372036854775808.0), T(18446744073709551616.0), T(65504), T(65520), T(65536), T(6e-8), T(1e-7)};
+    std::vector<T> all = {T(0),
+                          -T(0),
+                          T(1),
+                          -T(1),
+                          T(0.5),
+                          T(1.5),
+                          T(2.5),
+                          T(-2.5),
+                          T(3),
+                          T(10),
+                          Limit::max(),
+                          -Limit::max(),
+                          Limit::min(),
+                          -Limit::min(),
+                          Limit::denorm_min(),
+                          Limit::min() / 2,
+                          Limit::infinity(),
+                          -Limit::infinity(),
+                          Limit::quiet_NaN(),
+                          T(1) + Limit::epsilon(),
+                          T(1) - Limit::epsilon() / 2,
+                          T(2147483647),
+                          T(2147483648.0),
+                          T(-2147483649.0),
+                          T(4294967296.0),
+                          T(9223372036854775808.0),
+                          T(-9223372036854775808.0),
+                          T(18446744073709551616.0),
+                          T(65504),
+                          T(65520),
+                          T(65536),
+                          T(6e-8),
+                          T(1e-7)};
     uint64_t state = salt + 77;
     while (all.size() < rows) {
         const uint64_t r = next_random(state);
@@ -125,7 +158,8 @@ std::vector<T> reals(unsigned salt) {
             std::memcpy(&v, &b, sizeof v);
             all.push_back(v);
         } else {
-            all.push_back(static_cast<T>(std::ldexp(static_cast<double>(static_cast<int64_t>(r)), -63 + static_cast<int>(next_random(state) % 40) - 20)));
+            all.push_back(static_cast<T>(
+                std::ldexp(static_cast<double>(static_cast<int64_t>(r)), -63 + static_cast<int>(next_random(state) % 40) - 20)));
         }
     }
     for (size_t k = rows; salt && k > 1; --k) std::swap(all[k - 1], all[next_random(state) % k]);
@@ -134,13 +168,37 @@ std::vector<T> reals(unsigned salt) {
 
 }  // namespace
 
-template <> std::vector<uint16_t> numbers(unsigned salt) { return integers<uint16_t>(salt); }
-template <> std::vector<int16_t> numbers(unsigned salt) { return integers<int16_t>(salt); }
-template <> std::vector<uint32_t> numbers(unsigned salt) { return integers<uint32_t>(salt); }
-template <> std::vector<int32_t> numbers(unsigned salt) { return integers<int32_t>(salt); }
-template <> std::vector<uint64_t> numbers(unsigned salt) { return integers<uint64_t>(salt); }
-template <> std::vector<int64_t> numbers(unsigned salt) { return integers<int64_t>(salt); }
-template <> std::vector<float> numbers(unsigned salt) { return reals<float, uint32_t>(salt); }
-template <> std::vector<double> numbers(unsigned salt) { return reals<double, uint64_t>(salt); }
+template <>
+std::vector<uint16_t> numbers(unsigned salt) {
+    return integers<uint16_t>(salt);
+}
+template <>
+std::vector<int16_t> numbers(unsigned salt) {
+    return integers<int16_t>(salt);
+}
+template <>
+std::vector<uint32_t> numbers(unsigned salt) {
+    return integers<uint32_t>(salt);
+}
+template <>
+std::vector<int32_t> numbers(unsigned salt) {
+    return integers<int32_t>(salt);
+}
+template <>
+std::vector<uint64_t> numbers(unsigned salt) {
+    return integers<uint64_t>(salt);
+}
+template <>
+std::vector<int64_t> numbers(unsigned salt) {
+    return integers<int64_t>(salt);
+}
+template <>
+std::vector<float> numbers(unsigned salt) {
+    return reals<float, uint32_t>(salt);
+}
+template <>
+std::vector<double> numbers(unsigned salt) {
+    return reals<double, uint64_t>(salt);
+}
 
 }  // namespace softgpu::testing

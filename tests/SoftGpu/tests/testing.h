@@ -22,8 +22,8 @@ int summary();  // prints the count; 0 if nothing failed
 struct Group {
     Group(const char* name, void (*body)());
 };
-#define TEST_GROUP(name)                                           \
-    static void name();                                            \
+#define TEST_GROUP(name)                                              \
+    static void name();                                               \
     static const ::softgpu::testing::Group name##_group(#name, name); \
     static void name()
 
@@ -63,7 +63,11 @@ std::string module(size_t parameters, const std::string& body, const std::string
 
 template <class T>
 std::string register_type() {
-    return std::is_same_v<T, float> ? ".f32" : std::is_same_v<T, double> ? ".f64" : sizeof(T) == 2 ? ".b16" : sizeof(T) == 4 ? ".b32" : ".b64";
+    return std::is_same_v<T, float>    ? ".f32"
+           : std::is_same_v<T, double> ? ".f64"
+           : sizeof(T) == 2            ? ".b16"
+           : sizeof(T) == 4            ? ".b32"
+                                       : ".b64";
 }
 
 struct Column {
@@ -77,8 +81,10 @@ Column column(const std::vector<T>& values) {
     std::memcpy(c.values.data(), values.data(), c.values.size());
     return c;
 }
-// Runs `instruction` once for each row of the inputs %a, %b, %c; what it leaves in %d comes back. 37 rows to a block: the last warp is not full.
-std::vector<std::byte> evaluate_bytes(const std::string& instruction, const std::string& result_type, size_t result_bytes, const std::vector<Column>& inputs);
+// Runs `instruction` once for each row of the inputs %a, %b, %c; what it leaves in %d comes back. 37 rows to a block: the last warp is not
+// full.
+std::vector<std::byte> evaluate_bytes(const std::string& instruction, const std::string& result_type, size_t result_bytes,
+                                      const std::vector<Column>& inputs);
 
 template <class D, class... T>
 std::vector<D> evaluate(const std::string& instruction, const std::vector<T>&... inputs) {
@@ -110,7 +116,8 @@ void check(const std::string& instruction, F f, const std::vector<T>&... inputs)
         if (same) continue;
         if (wrong++ == 0) {
             char text[200];
-            std::snprintf(text, sizeof text, " row %zu: got %llx, expected %llx, of", row, static_cast<unsigned long long>(bits(got[row])), static_cast<unsigned long long>(bits(wanted)));
+            std::snprintf(text, sizeof text, " row %zu: got %llx, expected %llx, of", row, static_cast<unsigned long long>(bits(got[row])),
+                          static_cast<unsigned long long>(bits(wanted)));
             first = text;
             for (const uint64_t input : {bits(inputs[row])...}) {
                 std::snprintf(text, sizeof text, " %llx", static_cast<unsigned long long>(input));
@@ -121,7 +128,8 @@ void check(const std::string& instruction, F f, const std::vector<T>&... inputs)
     expect(wrong == 0, instruction + ": " + std::to_string(wrong) + " of " + std::to_string(rows) + " wrong;" + first);
 }
 
-// Numbers that find mistakes: ends of the range, powers of two and their neighbours, and pseudo-random ones; always as many, so rows pair up.
+// Numbers that find mistakes: ends of the range, powers of two and their neighbours, and pseudo-random ones; always as many, so rows pair
+// up.
 template <class T>
 std::vector<T> numbers(unsigned salt = 0);
 
