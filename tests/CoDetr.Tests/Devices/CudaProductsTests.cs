@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using CoDetr.SoftGpu;
 using CoDetr.Tensors;
 
 namespace CoDetr.Tests.Devices;
@@ -94,6 +95,34 @@ public sealed class CudaProductsTests
             Height = 14, Width = 15, OutHeight = 14, OutWidth = 15, Channels = 64, OutChannels = 136, KernelHeight = 3, KernelWidth = 3,
             StrideHeight = 1, StrideWidth = 1, PadHeight = 1, PadWidth = 1,
         });
+    }
+
+    /// <summary>The least that tiles of this size can read, whichever operand is transposed; and no access to shared memory waits for another.</summary>
+    [Theory, MemberData(nameof(Types))]
+    public void TilesReadTheirOperandsOnceAndMeetNoBankTwice(DType real)
+    {
+        using DeviceUnderTest device = ReadyFor(real);
+        Assert.SkipUnless(SoftGpuLibrary.IsInUse, "Only the soft GPU counts.");
+        Random random = new(11);
+        const int M = 512, N = 256, K = 256, Tile = 128;
+        using Buffer a = new(device, real, M * K, random, real), b = new(device, real, N * K, random, real), c = new(device, real, M * N, random, real);
+        for (int flags = 0; flags < 4; flags++)
+        {
+            (int transA, int transB) = (flags & 1, flags >> 1);
+            SoftGpuLibrary.TakeCounters();
+            ((Device)device).Gemm(new GemmProblem
+            {
+                A = a.Pointer, B = b.Pointer, C = c.Pointer, M = M, N = N, K = K, LdA = transA == 1 ? M : K, LdB = transB == 1 ? K : N, LdC = N,
+                Batch = 1, TransA = transA, TransB = transB, Alpha = 1, TypeA = real, TypeB = real, TypeC = real,
+            });
+            ((Device)device).Synchronize();
+            KernelCounters counters = Assert.Single(SoftGpuLibrary.TakeCounters());
+            long sectorsOfK = K * real.Size / 32;
+            Assert.Equal("gemm_128x128", counters.Kernel);
+            Assert.Equal((M * (N / Tile) * sectorsOfK) + (N * (M / Tile) * sectorsOfK), counters.ReadSectors);
+            Assert.Equal(M * N * real.Size / 32, counters.WrittenSectors);
+            Assert.Equal(0, counters.SharedConflicts);
+        }
     }
 
     [Fact]
