@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The definition of green.
 #   ./check.sh                              all stages
-#   ./check.sh STAGE…                       some: format build kernels tests golden sanitize bench docs
+#   ./check.sh STAGE…                       some: format build kernels tests golden softgpu sanitize bench docs
+#   ./check.sh --full [STAGE…]              the soft GPU under three orders of blocks and streams, three architectures, and whole models
 #   ./check.sh golden [DIR] [--claimed]     the cases of another folder; --claimed: what nothing claims is no failure
 # Stops at the first failure. A part that is missing is installed through the package manager where that is allowed; else it is skipped, said
 # aloud, and with CI set a failure.
@@ -10,7 +11,8 @@ cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_HOME="${DOTNET_CLI_HOME:-${HOME:-$PWD/artifacts/home}}"
 logs=artifacts/check
 tests=artifacts/bin/CoDetr.Tests/release/CoDetr.Tests
-passed=0 failed=0 skips=()
+softgpu=$PWD/artifacts/softgpu
+passed=0 failed=0 skips=() full=
 
 skip() { # REASON: a part that this machine lacks
     if [ -n "${CI:-}" ]; then
@@ -64,6 +66,34 @@ golden() { # [DIR] [--claimed]
     fi
 }
 
+on_softgpu() { # SEED POOL CAPABILITY COMMAND…: with the soft GPU in place of the driver, all its checks on
+    local seed=$1 pool=$2 capability=$3
+    shift 3
+    echo "-- seed $seed, pool $pool, capability $capability: ${*:2}"
+    CODETR_DEVICE=cuda CODETR_CUDA_DRIVER=$softgpu/libcuda.so.1 CODETR_POOL=$pool SOFTGPU_SEED=$seed SOFTGPU_CAPABILITY=$capability quietly "$@"
+}
+
+softgpu() { # the real PTX of every kernel, executed: ops, golden cases and training steps on the CUDA device, and what the kernels move
+    local device=(-namespace 'CoDetr.Tests.Ops*' -namespace 'CoDetr.Tests.Devices*' -class 'CoDetr.Tests.Training.CudaStepTests')
+    local golden=(artifacts/bin/CoDetr.Golden/release/CoDetr.Golden tests/golden --only 'ops/*' --only 'losses/*' --only 'assign/*' --only 'modules/*')
+    if [ -z "$(ldconfig -p | grep -E 'libnvrtc\.so\.1[123]')" ] && [ -z "${CODETR_NVRTC:-}" ]; then
+        skip "NVRTC: scripts/install-nvrtc.sh"
+        return
+    fi
+    quietly scripts/build-softgpu.sh "$softgpu" || return 1
+    quietly "$softgpu/softgpu-tests" || return 1
+    quietly "$softgpu/softgpu-driver-tests" || return 1
+    on_softgpu 1 0 80 $tests -noColor -parallelMode none "${device[@]}" || return 1
+    on_softgpu 2 1 80 "${golden[@]}" || return 1
+    if [ -n "$full" ]; then
+        on_softgpu 2 0 75 $tests -noColor -parallelMode none "${device[@]}" || return 1
+        on_softgpu 3 1 90 $tests -noColor -parallelMode none "${device[@]}" || return 1
+        on_softgpu 1 0 75 "${golden[@]}" || return 1
+        on_softgpu 3 0 90 "${golden[@]}" --only 'models/*' || return 1
+    fi
+    on_softgpu 1 1 80 artifacts/bin/CoDetr.Bench/release/CoDetr.Bench traffic --check
+}
+
 sanitize() { # the op tests on a host library with address and undefined-behaviour checks, each storage its own allocation
     if ! command -v g++ >/dev/null; then
         skip "g++: scripts/install-toolchain.sh"
@@ -115,10 +145,12 @@ command -v dotnet >/dev/null || { echo "The .NET SDK was not found. Type: sudo a
 scripts/install-toolchain.sh || true
 scripts/install-nvrtc.sh || true
 
-all=(format build kernels tests golden sanitize bench docs)
+all=(format build kernels tests golden softgpu sanitize bench docs)
 stages=() arguments=()
 for word in "$@"; do
-    if [[ " ${all[*]} " == *" $word "* ]]; then
+    if [ "$word" = --full ]; then
+        full=1
+    elif [[ " ${all[*]} " == *" $word "* ]]; then
         stages+=("$word")
     elif [[ " ${stages[*]} " == *" golden "* ]]; then
         arguments+=("$word")

@@ -44,55 +44,77 @@ FN Level level_of(const Attention& a, index_t row, int l) {
 FN void weights_of(acc* weight, const Attention& a, index_t row) {
     const int n = a.samples();
     const acc* score = a.scores + row * n;
-    if (a.dims == 0) {
-        LANE_LOOP (s, n) weight[s] = score[s];
-    } else {
-        const acc top = team_max(n, [&](int s) { return score[s]; });
-        LANE_LOOP (s, n) weight[s] = m_exp(score[s] - top);
+    LANE_LOOP (s, n) weight[s] = score[s];
+    if (a.dims) {
+        const acc top = team_max(n, [&](int s) { return weight[s]; });
+        LANE_LOOP (s, n) weight[s] = m_exp(weight[s] - top);
         const acc scale = acc(1) / team_sum(n, [&](int s) { return weight[s]; });
         LANE_LOOP (s, n) weight[s] *= scale;
     }
 }
 
-// Calls f(s, level, corners) for each sample of a row, lanes over the points of a level. P: the number of points, 0 if not known.
+// Calls f(s, level, corners) for each sample of a row, lanes over samples. P: the number of points, 0 if not known.
 template <int P, class F>
 FN void each_sample(const Attention& a, index_t row, F f) {
     const int points = P ? P : a.points;
-    for (int l = 0; l < a.levels; ++l) {
+    GROUP_LOOP (l, a.levels, points) {
         const Level v = level_of(a, row, l);
-        const acc* offset = a.offsets + (row * a.levels + l) * points * 2;
-        LANE_LOOP (p, points)
-            f(l * points + p, v,
-              corners_of(v.base_x + offset[2 * p] * v.scale_x, v.base_y + offset[2 * p + 1] * v.scale_y, v.height, v.width));
+        const auto* offset = (const Pack<2, acc>*)a.offsets + (row * a.levels + l) * points;
+        GROUP_LANES (p, points, l) {
+            const Pack<2, acc> o = offset[p];
+            f(l * points + p, v, corners_of(v.base_x + o.v[0] * v.scale_x, v.base_y + o.v[1] * v.scale_y, v.height, v.width));
+        }
     }
 }
 
-// C: the number of channels, or at most 64 of them if 0. Each sample's corners are worked out once, lanes over samples; then lanes are
+// Where the four corners of each sample lie and what they weigh: sample s, corner j at [j * step + s]. The step is odd: four lanes that
+// read one sample's corners meet no two in the same bank.
+struct CornerTable {
+    int step;
+    int* at;
+    acc* w;
+};
+
+template <int P>
+FN void fill(const CornerTable& table, const acc* weight, const Attention& a, index_t row) {
+    each_sample<P>(a, row, [&](int s, const Level& v, const Corners& k) {
+        UNROLL for (int j = 0; j < 4; ++j) {
+            table.at[j * table.step + s] = (v.start + k.cell[j]) * a.stride();
+            table.w[j * table.step + s] = weight[s] * k.weight[j];
+        }
+    });
+    team_sync();
+}
+
+// C: the number of channels, or any of at most 64 if 0. Each sample's corners are worked out once, lanes over samples; then lanes are
 // channels.
 template <int C, int P>
 FN void gather(real* out, const real* value, const Attention& a, int batch) {
-    const int channels = C ? C : a.channels, samples = a.samples(), stride = a.stride();
+    const int samples = a.samples(), step = samples | 1;
     TEAM_LOOP (row, (index_t)batch * a.queries * a.heads) {
         TEAM_SCRATCH(acc, weight, samples);
-        TEAM_SCRATCH(int, at, 4 * samples);
-        TEAM_SCRATCH(acc, w, 4 * samples);
+        TEAM_SCRATCH(int, at, 4 * step);
+        TEAM_SCRATCH(acc, w, 4 * step);
+        const CornerTable k = {step, at, w};
         weights_of(weight, a, row);
-        each_sample<P>(a, row, [&](int s, const Level& v, const Corners& k) {
-            UNROLL for (int j = 0; j < 4; ++j) {
-                at[j * samples + s] = (v.start + k.cell[j]) * stride;
-                w[j * samples + s] = weight[s] * k.weight[j];
+        fill<P>(k, weight, a, row);
+        if constexpr (C > 0) {
+            const real* plane = value + row / a.heads / a.queries * a.tokens * a.stride() + row % a.heads * C;
+            FourRows<C> sum;
+            for (int s = 0; s < samples; ++s) sum.add(plane, k.at + s, k.w + s, step);
+            sum.store(out + row * C);
+        } else {
+            const real* plane = value + row / a.heads / a.queries * a.tokens * a.stride() + row % a.heads * a.channels;
+            LaneRow<64> sum;
+            for (int s = 0; s < samples; ++s) {
+                UNROLL for (int j = 0; j < 4; ++j) {
+                    const real* v = plane + k.at[j * step + s];
+                    const acc w = k.w[j * step + s];
+                    sum.each(a.channels, [&](int c, acc& o) { o += w * (acc)v[c]; });
+                }
             }
-        });
-        team_sync();
-        const real* plane = value + row / a.heads / a.queries * a.tokens * stride + row % a.heads * channels;
-        LaneRow<C ? C : 64> sum;
-        for (int s = 0; s < samples; ++s) {
-            const real *v0 = plane + at[s], *v1 = plane + at[samples + s];
-            const real *v2 = plane + at[2 * samples + s], *v3 = plane + at[3 * samples + s];
-            const acc w0 = w[s], w1 = w[samples + s], w2 = w[2 * samples + s], w3 = w[3 * samples + s];
-            sum.each(channels, [&](int c, acc& o) { o += w0 * (acc)v0[c] + w1 * (acc)v1[c] + w2 * (acc)v2[c] + w3 * (acc)v3[c]; });
+            sum.each(a.channels, [&](int c, acc& o) { out[row * a.channels + c] = (real)o; });
         }
-        sum.each(channels, [&](int c, acc& o) { out[row * channels + c] = (real)o; });
     }
 }
 
@@ -100,61 +122,55 @@ FN void gather(real* out, const real* value, const Attention& a, int batch) {
 template <int C, int P>
 FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const real* dout, const real* value, const Attention& a,
                 int batch) {
-    const int channels = C ? C : a.channels, samples = a.samples(), stride = a.stride();
+    const int channels = C ? C : a.channels, samples = a.samples(), step = samples | 1;
     TEAM_LOOP_OWNING (t, (index_t)batch * a.heads * a.queries, a.queries) {
         const index_t n = t / a.queries / a.heads, h = t / a.queries % a.heads, row = (n * a.queries + t % a.queries) * a.heads + h;
         TEAM_SCRATCH(acc, weight, samples);
-        TEAM_SCRATCH(int, at, 4 * samples);
-        TEAM_SCRATCH(acc, w, 4 * samples);
-        TEAM_SCRATCH(acc, dot, 4 * samples);  // of the upstream gradient with each corner's values
+        TEAM_SCRATCH(int, at, 4 * step);
+        TEAM_SCRATCH(acc, w, 4 * step);
+        const CornerTable k = {step, at, w};
+        TEAM_SCRATCH(acc, dot, 4 * step);  // of the upstream gradient with each corner's values
         TEAM_SCRATCH(acc, dweight, samples);
         weights_of(weight, a, row);
-        each_sample<P>(a, row, [&](int s, const Level& v, const Corners& k) {
-            UNROLL for (int j = 0; j < 4; ++j) {
-                at[j * samples + s] = (v.start + k.cell[j]) * stride;
-                w[j * samples + s] = weight[s] * k.weight[j];
-            }
-        });
-        team_sync();
-        const index_t plane = n * a.tokens * stride + h * channels;
+        fill<P>(k, weight, a, row);
+        const index_t plane = n * a.tokens * a.stride() + h * channels;
         const real* g = dout + row * channels;
+        LaneRow<C ? C : 64> upstream;
+        upstream.each(channels, [&](int c, acc& gc) { gc = (acc)g[c]; });
+        FourRows<C ? C : 8> wide;
+        if constexpr (C > 0) wide.load(g);
         for (int s = 0; s < samples; ++s) {
-            const acc w0 = w[s], w1 = w[samples + s], w2 = w[2 * samples + s], w3 = w[3 * samples + s];
-            const index_t k0 = plane + at[s], k1 = plane + at[samples + s], k2 = plane + at[2 * samples + s],
-                          k3 = plane + at[3 * samples + s];
-            const real *v0 = value + k0, *v1 = value + k1, *v2 = value + k2, *v3 = value + k3;
-            acc *d0 = dvalue + k0, *d1 = dvalue + k1, *d2 = dvalue + k2, *d3 = dvalue + k3;
-            const Sums4 d = team_sum4(channels, [&](int c, acc& s0, acc& s1, acc& s2, acc& s3) {
-                s0 += (acc)g[c] * (acc)v0[c];
-                s1 += (acc)g[c] * (acc)v1[c];
-                s2 += (acc)g[c] * (acc)v2[c];
-                s3 += (acc)g[c] * (acc)v3[c];
-            });
-            LANE_LOOP (c, channels) {
-                const acc gc = (acc)g[c];
+            if constexpr (C > 0) {
+                wide.dot(dot + s, value + plane, k.at + s, step);
+            } else {
+                UNROLL for (int j = 0; j < 4; ++j) {
+                    const real* v = value + plane + k.at[j * step + s];
+                    const acc d = team_sum(channels, [&](int c) { return (acc)g[c] * (acc)v[c]; });
+                    LANE_ZERO dot[j * step + s] = d;
+                }
+            }
+            acc *d0 = dvalue + plane + k.at[s], *d1 = dvalue + plane + k.at[step + s];
+            acc *d2 = dvalue + plane + k.at[2 * step + s], *d3 = dvalue + plane + k.at[3 * step + s];
+            const acc w0 = k.w[s], w1 = k.w[step + s], w2 = k.w[2 * step + s], w3 = k.w[3 * step + s];
+            upstream.each(channels, [&](int c, acc& gc) {
                 scatter_add(d0 + c, w0 * gc);
                 scatter_add(d1 + c, w1 * gc);
                 scatter_add(d2 + c, w2 * gc);
                 scatter_add(d3 + c, w3 * gc);
-            }
-            LANE_ZERO { UNROLL for (int j = 0; j < 4; ++j) dot[j * samples + s] = d.v[j]; }
+            });
         }
-        each_sample<P>(a, row, [&](int s, const Level& v, const Corners& k) {
+        each_sample<P>(a, row, [&](int s, const Level& v, const Corners& c) {
             acc dw = 0, dx = 0, dy = 0;
             UNROLL for (int j = 0; j < 4; ++j) {
-                const acc d = dot[j * samples + s];
-                dw += k.weight[j] * d;
-                dx += k.dx[j] * d;
-                dy += k.dy[j] * d;
+                const acc d = dot[j * step + s];
+                dw += c.weight[j] * d;
+                dx += c.dx[j] * d;
+                dy += c.dy[j] * d;
             }
-            const index_t o = 2 * (row * samples + s);
+            const index_t o = row * samples + s;
             dweight[s] = dw;
-            doffsets[o] = weight[s] * dx * v.scale_x;
-            doffsets[o + 1] = weight[s] * dy * v.scale_y;
-            if (dpoints) {
-                dpoints[o] = weight[s] * dx * (acc)v.width;
-                dpoints[o + 1] = weight[s] * dy * (acc)v.height;
-            }
+            ((Pack<2, acc>*)doffsets)[o] = {weight[s] * dx * v.scale_x, weight[s] * dy * v.scale_y};
+            if (dpoints) ((Pack<2, acc>*)dpoints)[o] = {weight[s] * dx * (acc)v.width, weight[s] * dy * (acc)v.height};
         });
         const acc mean = a.dims == 0 ? acc(0) : team_sum(samples, [&](int s) { return weight[s] * dweight[s]; });
         LANE_LOOP (s, samples) dscores[row * samples + s] = a.dims == 0 ? dweight[s] : weight[s] * (dweight[s] - mean);

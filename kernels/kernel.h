@@ -3,6 +3,9 @@
 //   NVRTC (cuda/)          a team is a warp or a block; loops stride the grid; neighbours lie on neighbouring lanes
 //   clang++, g++ (cpu/)    a worker takes one contiguous run of the teams; a lane loop is a vector loop
 //
+// GROUP_LOOP (g, groups, size) { what a group shares; GROUP_LANES (i, size, g) … } visits the members of all groups: lanes over all of them
+// at once on the GPU, one group after another on the CPU, its members a vector loop.
+//
 // What a team wrote in one loop word, every lane sees in the next loop word. A loop word visits each index exactly once for any launch
 // shape. `real` is the storage type of the compilation, `acc` the type of sums and temporaries.
 #pragma once
@@ -193,6 +196,77 @@ struct LaneRow {
     template <class F>
     void each(int n, F f) {
         _Pragma("omp simd") for (int c = 0; c < n; ++c) f(c, v[c]);
+    }
+#endif
+};
+
+// Neighbours in memory that are loaded at once.
+template <int n, class T>
+struct alignas(n * sizeof(T)) Pack {
+    T v[n];
+};
+
+// Four rows of C numbers at once, C = 8, 16, 32 … and rows at multiples of C: row j begins at base + at[j * step]. On the GPU a quarter of
+// a one-warp team takes a row, each lane C / 8 neighbours of it, so that one load is up to 16 bytes wide.
+template <int C>
+struct FourRows {
+#if CODETR_GPU
+    static constexpr int wide = C / 8;
+    acc v[wide];
+    METHOD FourRows() { UNROLL for (int i = 0; i < wide; ++i) v[i] = 0; }
+    METHOD static int own_row() { return threadIdx.x >> 3; }
+    METHOD static int own_column() { return (threadIdx.x & 7) * wide; }
+
+    // v += weight[0] * row 0 + … + weight[3 * step] * row 3
+    METHOD void add(const real* base, const int* at, const acc* weight, int step) {
+        const Pack<wide, real> x = *(const Pack<wide, real>*)(base + at[own_row() * step] + own_column());
+        const acc w = weight[own_row() * step];
+        UNROLL for (int i = 0; i < wide; ++i) v[i] += w * (acc)x.v[i];
+    }
+    METHOD void store(real* y) {
+        Pack<wide, real> sum;
+        UNROLL for (int i = 0; i < wide; ++i) {
+            acc s = v[i];
+            s += __shfl_xor_sync(0xffffffffu, s, 8);
+            s += __shfl_xor_sync(0xffffffffu, s, 16);
+            sum.v[i] = (real)s;
+        }
+        if (own_row() == 0) *(Pack<wide, real>*)(y + own_column()) = sum;
+    }
+    METHOD void load(const real* x) {
+        const Pack<wide, real> own = *(const Pack<wide, real>*)(x + own_column());
+        UNROLL for (int i = 0; i < wide; ++i) v[i] = (acc)own.v[i];
+    }
+    // dot[j * step] = v · row j, v as loaded
+    METHOD void dot(acc* dots, const real* base, const int* at, int step) const {
+        const Pack<wide, real> x = *(const Pack<wide, real>*)(base + at[own_row() * step] + own_column());
+        acc s = 0;
+        UNROLL for (int i = 0; i < wide; ++i) s += v[i] * (acc)x.v[i];
+        UNROLL for (int offset = 4; offset; offset >>= 1) s += __shfl_xor_sync(0xffffffffu, s, offset);
+        if ((threadIdx.x & 7) == 0) dots[own_row() * step] = s;
+    }
+#else
+    acc v[C] = {};
+    void add(const real* base, const int* at, const acc* weight, int step) {
+        const real *v0 = base + at[0], *v1 = base + at[step], *v2 = base + at[2 * step], *v3 = base + at[3 * step];
+        const acc w0 = weight[0], w1 = weight[step], w2 = weight[2 * step], w3 = weight[3 * step];
+        LANE_LOOP (c, C) v[c] += w0 * (acc)v0[c] + w1 * (acc)v1[c] + w2 * (acc)v2[c] + w3 * (acc)v3[c];
+    }
+    void store(real* y) {
+        LANE_LOOP (c, C) y[c] = (real)v[c];
+    }
+    void load(const real* x) {
+        LANE_LOOP (c, C) v[c] = (acc)x[c];
+    }
+    void dot(acc* dots, const real* base, const int* at, int step) const {
+        const real *v0 = base + at[0], *v1 = base + at[step], *v2 = base + at[2 * step], *v3 = base + at[3 * step];
+        const Sums4 d = team_sum4(C, [&](int c, acc& s0, acc& s1, acc& s2, acc& s3) {
+            s0 += v[c] * (acc)v0[c];
+            s1 += v[c] * (acc)v1[c];
+            s2 += v[c] * (acc)v2[c];
+            s3 += v[c] * (acc)v3[c];
+        });
+        UNROLL for (int j = 0; j < 4; ++j) dots[j * step] = d.v[j];
     }
 #endif
 };

@@ -63,7 +63,7 @@ link() { # TARGET OBJECTS AND FLAGS…
         echo "$*" >"$target.list"
     fi
 }
-link "$out/libcuda.so.1" -shared -Wl,-soname,libcuda.so.1 "${library[@]}" -pthread
+link "$out/libcuda.so.1" -shared -Wl,-soname,libcuda.so.1 -Wl,--no-undefined "${library[@]}" -pthread
 # The tests reach inside, so they take the objects, not the library's few exported names.
 if [ ${#tests[@]} -gt 0 ]; then link "$out/softgpu-tests" "${tests[@]}" "${library[@]}" -pthread -ldl; fi
 # The driver's tests are a client like any other.

@@ -2,6 +2,7 @@ using CoDetr.Bench;
 
 const string Usage = """
     CoDetr.Bench [--filter GLOB …]             BenchmarkDotNet; its own options work
+    CoDetr.Bench --tiny [--filter GLOB …]      the same, each once at a tiny size
     CoDetr.Bench --smoke                       every benchmark once at a tiny size, every peer's result compared with ours
     CoDetr.Bench compare [NAME …] [--rounds N] [--seconds S]
                                                side by side with ONNX Runtime and others; writes bench/results/MACHINE/compare.md
@@ -21,6 +22,9 @@ switch (args)
         return TrafficCount.Run(options);
     case ["peer", string bench, string side, string file]:
         return Child.Serve(bench, side, file);
+    case ["--tiny", .. string[] options]:
+        Settings.Smoke = true;
+        return Benchmarks.Run(options);
     default:
         return Benchmarks.Run(args);
 }

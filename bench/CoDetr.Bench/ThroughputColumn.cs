@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
+using CoDetr.Tensors;
 
 namespace CoDetr.Bench;
 
@@ -29,8 +30,8 @@ internal sealed class ThroughputColumn(string name, string legend, Func<KernelBe
     [
         new ThroughputColumn("Rate", "forward: GFLOP/s, or GB/s where memory is the measure", (bench, seconds) =>
             bench.Operations > 0 ? $"{bench.Operations / seconds / 1e9:0} GFLOP/s" : bench.Bytes > 0 ? $"{bench.Bytes / seconds / 1e9:0.0} GB/s" : "-"),
-        new ThroughputColumn("% of copy", "share of the bandwidth of a large memcpy on all cores", (bench, seconds) =>
-            bench.Bytes > 0 ? $"{100 * bench.Bytes / seconds / Copy.Value:0}" : "-"),
+        new ThroughputColumn("% of copy", "on the CPU: share of the bandwidth of a large memcpy on all cores", (bench, seconds) =>
+            bench.Bytes > 0 && Device.Default is CpuDevice ? $"{100 * bench.Bytes / seconds / Copy.Value:0}" : "-"),
     ];
 
     public bool IsAvailable(Summary summary) => true;

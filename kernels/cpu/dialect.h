@@ -59,6 +59,8 @@ struct Scratch {
     for (index_t t = owned_begin(n, group, launch_.index), t##_end = owned_begin(n, group, launch_.index + 1); t < t##_end; ++t) \
         if ([[maybe_unused]] Scratch scratch_; true)
 #define LANE_LOOP(c, n) _Pragma("omp simd") for (int c = 0; c < (n); ++c)
+#define GROUP_LOOP(g, groups, size) for (int g = 0; g < (groups); ++g)
+#define GROUP_LANES(i, size, g) LANE_LOOP (i, size)
 #define LANE_ZERO if (true)
 
 template <class T>

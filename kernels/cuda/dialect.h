@@ -69,6 +69,11 @@ struct Scratch {
         if (Scratch scratch_; true)
 #define TEAM_LOOP_OWNING(t, n, group) TEAM_LOOP (t, n)
 #define LANE_LOOP(c, n) for (int c = (team_sync(), (int)threadIdx.x); c < (n); c += blockDim.x)
+#define GROUP_LOOP(g, groups, size)                                                                                             \
+    for (int g##_width = (team_sync(), (size) < (int)blockDim.x ? (size) : (int)blockDim.x), g##_step = blockDim.x / g##_width, \
+             g = threadIdx.x / g##_width;                                                                                       \
+         g < (groups) && (int)threadIdx.x < g##_step * g##_width; g += g##_step)
+#define GROUP_LANES(i, size, g) for (int i = threadIdx.x % g##_width; i < (size); i += g##_width)
 #define LANE_ZERO for (bool once_ = (team_sync(), threadIdx.x == 0); once_; once_ = false)
 
 FN void scatter_add(float* p, float v) { atomicAdd(p, v); }

@@ -26,6 +26,9 @@ public sealed record OpCase(string Name, Shape[] Inputs, Func<Tensor[], Tensor> 
     /// <summary>Changes the normal numbers of input <c>i</c> into what the op needs (positive, distinct, within a range).</summary>
     public Func<int, double, double> Adapt { get; init; } = (_, value) => value;
 
+    /// <summary>Whether inputs are numbers that every storage type tells apart (251 of them, in a fixed disorder): for ops that choose the largest.</summary>
+    public bool IsDistinct { get; init; }
+
     /// <summary>Largest error of the f32 output, relative to the output's largest magnitude.</summary>
     public double Tolerance { get; init; } = 1e-5;
 
@@ -77,6 +80,8 @@ public sealed record OpCase(string Name, Shape[] Inputs, Func<Tensor[], Tensor> 
         return values;
     }
 
+    private static double[] Distinct(long count) => [.. Enumerable.Range(0, (int)count).Select(i => ((i * 37 % 251) - 125) / 32.0)];
+
     private static double[][] Copy(double[][] arrays) => [.. arrays.Select(v => (double[])v.Clone())];
 
     private static Tensor Upload(Device device, double[] values, Shape shape, DType type) =>
@@ -91,7 +96,7 @@ public sealed record OpCase(string Name, Shape[] Inputs, Func<Tensor[], Tensor> 
     private static double Largest(double[] values) => values.Length == 0 ? 0 : values.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
 
     private double[][] Values() =>
-        [.. Inputs.Select((shape, i) => Seeded(shape.Count, 17 + i).Select(v => (double)(float)Adapt(i, v)).ToArray())];
+        [.. Inputs.Select((shape, i) => (IsDistinct ? Distinct(shape.Count) : Seeded(shape.Count, 17 + i)).Select(v => (double)(float)Adapt(i, v)).ToArray())];
 
     private void VerifyOnCpu()
     {

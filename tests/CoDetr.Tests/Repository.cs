@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace CoDetr.Tests;
 
-/// <summary>Where the checkout lies: tests read the tree itself.</summary>
+/// <summary>Where the checkout lies, for tests read the tree itself; or the folder of <c>CODETR_ROOT</c>, which holds what of it the GPU bundle carries.</summary>
 internal static class Repository
 {
     private static readonly string[] NotOurs = [".git", "artifacts", "runs", "bin", "obj"];
@@ -23,5 +23,5 @@ internal static class Repository
             .Concat(folder.EnumerateDirectories().Where(d => !NotOurs.Contains(d.Name)).SelectMany(Walk));
 
     private static string Find([CallerFilePath] string file = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", ".."));
+        Environment.GetEnvironmentVariable("CODETR_ROOT") is { Length: > 0 } root ? Path.GetFullPath(root) : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", ".."));
 }

@@ -20,8 +20,8 @@ enum class Fault {
     host,  // the host's own misuse: a freed handle, a copy beyond an allocation
 };
 
-// Adds a finding: one line, "layer_norm_forward, layer_norm.cu:15, block 3, thread 17: writes 4 bytes …". Thread-safe; after the first hundred
-// only the count grows.
+// Adds a finding: one line, "layer_norm_forward, layer_norm.cu:15, block 3, thread 17: writes 4 bytes …". Thread-safe; after the first
+// hundred only the count grows.
 void report(Fault fault, const std::string& line);
 
 // How many findings there are, and their lines, which are handed over and forgotten.

@@ -27,8 +27,8 @@ struct KernelFacts {
     unsigned max_threads = 1024;
 };
 
-// Null, with one line of what is wrong and where (an unknown instruction is named), if the text does not parse or is for a later architecture
-// than settings().capability. Memory of the module's global variables is allocated and initialised; it goes with the program.
+// Null, with one line of what is wrong and where (an unknown instruction is named), if the text does not parse or is for a later
+// architecture than settings().capability. Memory of the module's global variables is allocated and initialised; it goes with the program.
 std::shared_ptr<Program> parse(const std::string& ptx, std::string& error);
 const Kernel* find_kernel(const Program& program, const std::string& name);
 const KernelFacts& facts_of(const Kernel& kernel);

@@ -3,12 +3,20 @@ namespace CoDetr.Tensors;
 /// <summary>Where tensors lie and kernels run. Ops know only this.</summary>
 public abstract class Device
 {
+    private static readonly Lock Choosing = new();
     private static Device? chosen;
 
     /// <summary>The device of tensors that are made without naming one: what <see cref="Open"/> chooses, unless set.</summary>
     public static Device Default
     {
-        get => chosen ??= Open();
+        get
+        {
+            lock (Choosing)
+            {
+                return chosen ??= Open();
+            }
+        }
+
         set => chosen = value;
     }
 

@@ -17,7 +17,7 @@ void Block::prepare(Run& r) {
     warps.resize(count);
     shared_bytes = launch.dynamic_shared ? (f.shared_bytes + 15) / 16 * 16 + launch.dynamic_shared : f.shared_bytes;
     if (shared.size < shared_bytes + 16) shared = AlignedBytes(shared_bytes + 16);
-    if (shared_states.size() < shared_bytes) shared_states.resize(shared_bytes);
+    if (shared_states.size() < shared_bytes + 4) shared_states.resize(shared_bytes + 4);
     const size_t words = shared_bytes / 4 + 5;
     if (clock > 1u << 31) {
         clock = 0;
@@ -133,7 +133,8 @@ bool Block::release(unsigned barrier) {
     if (wanted ? here + arrivals[barrier] < wanted : here + done < warps.size()) return false;
     if (left && !wanted) {
         run->note(*one, *one->barrier_at, 0, Fault::barrier, launch_failure,
-                  "waits at a barrier that " + std::to_string(left) + " of the block's " + std::to_string(threads) + " threads, which left the kernel, never reach");
+                  "waits at a barrier that " + std::to_string(left) + " of the block's " + std::to_string(threads) +
+                      " threads, which left the kernel, never reach");
     }
     arrivals[barrier] = 0;
     time = ++clock;

@@ -11,8 +11,8 @@ namespace {
 const DecodeTable& table() {
     static const DecodeTable all = [] {
         DecodeTable t;
-        for (auto add : {add_integer, add_bits, add_compare, add_float, add_approximate, add_convert, add_move, add_memory, add_atomic,
-                         add_control, add_warp, add_matrix}) {
+        for (auto add : {add_integer, add_bits, add_fields, add_compare, add_float, add_approximate, add_convert, add_move, add_memory,
+                         add_atomic, add_control, add_warp, add_matrix}) {
             add(t);
         }
         return t;
@@ -206,7 +206,8 @@ Operand Decoder::predicate(size_t index, bool& negated) {
 Operand Decoder::target(const Written& w, Type type) {
     const unsigned bytes = storage(type);
     if (w.form == Written::sink) return temporary(bytes);
-    if (w.form != Written::in_register || w.reg.type == Type::pred || (w.reg.operand & 3) != in_frame) return fail("the result is no register"), 0;
+    if (w.form != Written::in_register || w.reg.type == Type::pred || (w.reg.operand & 3) != in_frame)
+        return fail("the result is no register"), 0;
     const unsigned have = storage(w.reg.type);
     if (have == bytes) return w.reg.operand;
     const Operand t = temporary(bytes);

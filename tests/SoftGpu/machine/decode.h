@@ -28,7 +28,7 @@ public:
     bool has(std::string_view word);
     std::string_view any(std::initializer_list<std::string_view> words);  // the one that is there, or ""
     Type type();                                                          // the next type, in order; none if there is no more
-    Type last_type() const { return type_named(words.back()); }  // without using it
+    Type last_type() const { return type_named(words.back()); }           // without using it
     Rounding rounding();                                                  // of .rn .rz .rm .rp; nearest if none
     bool has_rounding = false;
 
@@ -39,7 +39,7 @@ public:
     Operand target(const Written& w, Type type);  // the copy to a wider register follows emit()
     Operand target(size_t index, Type type) { return target(operand(index), type); }
     Operand target_predicate(const Written& w);
-    void address(const Written& w);               // sets a, value, wide_address and, for a variable, its space
+    void address(const Written& w);  // sets a, value, wide_address and, for a variable, its space
     Operand constant(uint64_t bits, unsigned bytes);
     Operand temporary(unsigned bytes);
     const Operand* list(std::vector<Operand> operands);
@@ -80,6 +80,7 @@ using Decode = bool (*)(Decoder&);
 using DecodeTable = std::map<std::string_view, Decode>;
 void add_integer(DecodeTable& table);
 void add_bits(DecodeTable& table);
+void add_fields(DecodeTable& table);
 void add_compare(DecodeTable& table);
 void add_float(DecodeTable& table);
 

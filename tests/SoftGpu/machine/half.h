@@ -61,8 +61,10 @@ inline uint16_t round_short(double x, int fraction, int smallest, Rounding round
     if (shift > 62) shift = 62;  // what is left is below half a unit, and m < 2^53
     uint64_t kept = m >> shift;
     const uint64_t rest = m & ((1ull << shift) - 1), half = 1ull << (shift - 1);
-    const bool away = rounding == Rounding::nearest ? rest > half || (rest == half && (kept & 1)) : rounding == Rounding::zero ? false
-                      : (rounding == Rounding::up) != negative ? rest != 0 : false;
+    const bool away = rounding == Rounding::nearest            ? rest > half || (rest == half && (kept & 1))
+                      : rounding == Rounding::zero             ? false
+                      : (rounding == Rounding::up) != negative ? rest != 0
+                                                               : false;
     kept += away;
     const uint64_t result = (static_cast<uint64_t>(exponent - smallest) << fraction) + kept;
     if (result >= infinity) {

@@ -5,7 +5,10 @@
 
 #include "warp.h"
 
-#define SIMD _Pragma("omp simd")
+#define SIMD_PRAGMA(text) _Pragma(#text)
+#define SIMD SIMD_PRAGMA(omp simd)
+#define SIMD_OR(...) SIMD_PRAGMA(omp simd reduction(| : __VA_ARGS__))
+#define SIMD_MAX(...) SIMD_PRAGMA(omp simd reduction(max : __VA_ARGS__))
 
 namespace softgpu {
 

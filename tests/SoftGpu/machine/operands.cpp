@@ -53,7 +53,8 @@ bool Parser::find_register(std::string_view name, Register& found) const {
         for (auto scope = scopes.rbegin(); scope != scopes.rend(); ++scope) {
             auto it = scope->registers.find(name.substr(0, digits));
             if (it != scope->registers.end() && number < it->second.count) {
-                const unsigned bytes = it->second.type == Type::pred ? 4 : lanes * (bytes_of(it->second.type) < 2 ? 2 : bytes_of(it->second.type));
+                const unsigned bytes =
+                    it->second.type == Type::pred ? 4 : lanes * (bytes_of(it->second.type) < 2 ? 2 : bytes_of(it->second.type));
                 found = {it->second.type, it->second.first + number * bytes};
                 return true;
             }

@@ -2,14 +2,11 @@
 // manual's tables of special cases fix stays exact.
 #include <cmath>
 
-#include "decode.h"
+#include "decoders.h"
 #include "lanes.h"
 #include "real.h"
 
 namespace softgpu {
-
-bool exact_reciprocal(Decoder& d);
-bool exact_square_root(Decoder& d);
 
 namespace {
 
@@ -24,7 +21,9 @@ inline double displacement(uint32_t bits, uint32_t seed) {
 
 constexpr double rounding_error = 0x1p-24;  // of the last step, to f32
 
-inline double displaced(double y, double relative, uint32_t bits, uint32_t seed) { return y + y * (displacement(bits, seed) * (relative - rounding_error)); }
+inline double displaced(double y, double relative, uint32_t bits, uint32_t seed) {
+    return y + y * (displacement(bits, seed) * (relative - rounding_error));
+}
 
 // 2^x, good to far more than f32, as a vector loop.
 inline double power_of_two(double x) {
@@ -42,9 +41,10 @@ inline double power_of_two(double x) {
     return p * bits_as<double>((static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(n)) + 1023)) << 52);
 }
 
-struct Power {
+struct Power {  // whole powers are exact: the compiler's own exp and tanh of doubles rest on it
     static float apply(float a, uint32_t seed) {
-        const auto r = static_cast<float>(displaced(power_of_two(a), 0x1p-22, bits_as<uint32_t>(a), seed));
+        const double y = power_of_two(a);
+        const auto r = static_cast<float>(a == std::floor(a) ? y : displaced(y, 0x1p-22, bits_as<uint32_t>(a), seed));
         return a != a ? a : std::fabs(a) < 0x1p-126f ? 1.0f : std::isinf(a) ? (a > 0 ? a : 0.0f) : r;
     }
 };
@@ -55,7 +55,8 @@ struct Logarithm {
         // Near 1 the bound is absolute. 2^-22.6
         const bool near = a > 0.5f && a < 2.0f;
         const double bound = 0x1p-22 * 0.65975;
-        return near ? static_cast<float>(y + displacement(bits_as<uint32_t>(a), seed) * (bound - rounding_error)) : static_cast<float>(displaced(y, bound, bits_as<uint32_t>(a), seed));
+        return near ? static_cast<float>(y + displacement(bits_as<uint32_t>(a), seed) * (bound - rounding_error))
+                    : static_cast<float>(displaced(y, bound, bits_as<uint32_t>(a), seed));
     }
 };
 struct Reciprocal {  // 1 ulp
@@ -74,7 +75,10 @@ struct SquareRoot {  // 2^-23
 struct ReciprocalRoot {  // 2^-22.4
     static float apply(float a, uint32_t seed) {
         const double y = 1.0 / __builtin_sqrt(static_cast<double>(a));
-        return a == 0 ? std::copysign(INFINITY, a) : a < 0 ? NAN : std::isinf(a) ? 0.0f : static_cast<float>(displaced(y, 0x1p-22 * 0.7578, bits_as<uint32_t>(a), seed));
+        return a == 0          ? std::copysign(INFINITY, a)
+               : a < 0         ? NAN
+               : std::isinf(a) ? 0.0f
+                               : static_cast<float>(displaced(y, 0x1p-22 * 0.7578, bits_as<uint32_t>(a), seed));
     }
 };
 template <bool cosine>
@@ -121,7 +125,8 @@ void approximate_shorts(Warp& w, const Instruction& i, uint32_t mask) {
     for_lanes(mask, [&](unsigned l) {
         T r = 0;
         for (unsigned part = 0; part < sizeof(T) / 2; ++part) {
-            r |= static_cast<T>(static_cast<T>(approximate_short<Op, is_bf16>(static_cast<uint16_t>(a[l] >> (16 * part)), bound / 2, seed)) << (16 * part));
+            r |= static_cast<T>(static_cast<T>(approximate_short<Op, is_bf16>(static_cast<uint16_t>(a[l] >> (16 * part)), bound / 2, seed))
+                                << (16 * part));
         }
         d[l] = r;
     });
@@ -147,7 +152,8 @@ void divide(Warp& w, const Instruction& i, uint32_t mask) {  // 2 ulp; mode 1: .
     each_lane(w.at<float>(i.d), mask, [=](unsigned l) {
         const float x = flushed(a[l], flush), y = flushed(b[l], flush), exact = x / y;
         const bool special = !std::isfinite(exact) || exact == 0 || std::fabs(exact) < 0x1p-125f;
-        const auto near = static_cast<float>(displaced(static_cast<double>(x) / y, 0x1p-23, bits_as<uint32_t>(x) * 31 + bits_as<uint32_t>(y), seed));
+        const auto near =
+            static_cast<float>(displaced(static_cast<double>(x) / y, 0x1p-23, bits_as<uint32_t>(x) * 31 + bits_as<uint32_t>(y), seed));
         const bool beyond = !full && std::fabs(y) > 0x1p126f && !std::isinf(y);  // the manual: 0, or NaN for an infinite dividend
         return finished(beyond ? x * std::copysign(0.0f, y) : special ? exact : near, flush, false);
     });
@@ -170,8 +176,12 @@ bool decode_also_short(Decoder& d) {
     const Type t = d.type();
     d.i.a = d.source(1, t);
     d.i.d = d.target(0, t);
-    return d.emit(t == Type::f16 ? approximate_shorts<Op, false, uint16_t> : t == Type::f16x2 ? approximate_shorts<Op, false, uint32_t>
-                  : t == Type::bf16 ? approximate_shorts<Op, true, uint16_t> : t == Type::bf16x2 ? approximate_shorts<Op, true, uint32_t> : nullptr, Kind::special);
+    return d.emit(t == Type::f16      ? approximate_shorts<Op, false, uint16_t>
+                  : t == Type::f16x2  ? approximate_shorts<Op, false, uint32_t>
+                  : t == Type::bf16   ? approximate_shorts<Op, true, uint16_t>
+                  : t == Type::bf16x2 ? approximate_shorts<Op, true, uint32_t>
+                                      : nullptr,
+                  Kind::special);
 }
 
 bool decode_coarse(Decoder& d, Execute e) {
@@ -185,7 +195,6 @@ bool decode_coarse(Decoder& d, Execute e) {
 
 }  // namespace
 
-// False, with nothing used up, if the opcode asks for an exact division.
 bool approximate_divide(Decoder& d) {
     const std::string_view how = d.any({"approx", "full"});
     if (how.empty()) return false;

@@ -9,16 +9,66 @@
 namespace softgpu {
 namespace {
 
-struct Add { template <class T> static T apply(T a, T b, T) { return static_cast<T>(a + b); } };
-struct And { template <class T> static T apply(T a, T b, T) { return a & b; } };
-struct Or { template <class T> static T apply(T a, T b, T) { return a | b; } };
-struct Xor { template <class T> static T apply(T a, T b, T) { return a ^ b; } };
-struct Minimum { template <class T> static T apply(T a, T b, T) { return b < a ? b : a; } };
-struct Maximum { template <class T> static T apply(T a, T b, T) { return a < b ? b : a; } };
-struct Exchange { template <class T> static T apply(T, T b, T) { return b; } };
-struct CompareAndSwap { template <class T> static T apply(T a, T b, T c) { return a == b ? c : a; } };
-struct Increment { template <class T> static T apply(T a, T b, T) { return a >= b ? 0 : a + 1; } };
-struct Decrement { template <class T> static T apply(T a, T b, T) { return a == 0 || a > b ? b : a - 1; } };
+struct Add {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return static_cast<T>(a + b);
+    }
+};
+struct And {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return a & b;
+    }
+};
+struct Or {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return a | b;
+    }
+};
+struct Xor {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return a ^ b;
+    }
+};
+struct Minimum {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return b < a ? b : a;
+    }
+};
+struct Maximum {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return a < b ? b : a;
+    }
+};
+struct Exchange {
+    template <class T>
+    static T apply(T, T b, T) {
+        return b;
+    }
+};
+struct CompareAndSwap {
+    template <class T>
+    static T apply(T a, T b, T c) {
+        return a == b ? c : a;
+    }
+};
+struct Increment {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return a >= b ? 0 : a + 1;
+    }
+};
+struct Decrement {
+    template <class T>
+    static T apply(T a, T b, T) {
+        return a == 0 || a > b ? b : a - 1;
+    }
+};
 
 // Real numbers are kept as bits.
 template <bool flush>
@@ -33,10 +83,13 @@ struct AddDouble {
 };
 template <bool is_bf16>
 struct AddHalf {
-    static uint16_t one(uint16_t a, uint16_t b) { return is_bf16 ? to_bf16(from_bf16(a) + from_bf16(b)) : to_f16(from_f16(a) + from_f16(b)); }
+    static uint16_t one(uint16_t a, uint16_t b) {
+        return is_bf16 ? to_bf16(from_bf16(a) + from_bf16(b)) : to_f16(from_f16(a) + from_f16(b));
+    }
     static uint16_t apply(uint16_t a, uint16_t b, uint16_t) { return one(a, b); }
     static uint32_t apply(uint32_t a, uint32_t b, uint32_t) {
-        return one(static_cast<uint16_t>(a), static_cast<uint16_t>(b)) | static_cast<uint32_t>(one(static_cast<uint16_t>(a >> 16), static_cast<uint16_t>(b >> 16))) << 16;
+        return one(static_cast<uint16_t>(a), static_cast<uint16_t>(b)) |
+               static_cast<uint32_t>(one(static_cast<uint16_t>(a >> 16), static_cast<uint16_t>(b >> 16))) << 16;
     }
 };
 
@@ -61,28 +114,45 @@ Execute pick(std::string_view op, Type t, Space space) {
     const unsigned n = bytes_of(t);
     if (op == "add") {
         switch (t) {
-            case Type::u32: case Type::s32: return atomic<Add, uint32_t>;
-            case Type::u64: case Type::s64: return atomic<Add, uint64_t>;
-            case Type::f32: return space == Space::global ? atomic<AddFloat<true>, uint32_t> : atomic<AddFloat<false>, uint32_t>;
-            case Type::f64: return atomic<AddDouble, uint64_t>;
-            case Type::f16: return atomic<AddHalf<false>, uint16_t>;
-            case Type::f16x2: return atomic<AddHalf<false>, uint32_t>;
-            case Type::bf16: return atomic<AddHalf<true>, uint16_t>;
-            case Type::bf16x2: return atomic<AddHalf<true>, uint32_t>;
-            default: return nullptr;
+            case Type::u32:
+            case Type::s32:
+                return atomic<Add, uint32_t>;
+            case Type::u64:
+            case Type::s64:
+                return atomic<Add, uint64_t>;
+            case Type::f32:
+                return space == Space::global ? atomic<AddFloat<true>, uint32_t> : atomic<AddFloat<false>, uint32_t>;
+            case Type::f64:
+                return atomic<AddDouble, uint64_t>;
+            case Type::f16:
+                return atomic<AddHalf<false>, uint16_t>;
+            case Type::f16x2:
+                return atomic<AddHalf<false>, uint32_t>;
+            case Type::bf16:
+                return atomic<AddHalf<true>, uint16_t>;
+            case Type::bf16x2:
+                return atomic<AddHalf<true>, uint32_t>;
+            default:
+                return nullptr;
         }
     }
     if (op == "min" || op == "max") {
         const bool least = op == "min";
         switch (t) {
-            case Type::u32: return least ? atomic<Minimum, uint32_t> : atomic<Maximum, uint32_t>;
-            case Type::s32: return least ? atomic<Minimum, int32_t> : atomic<Maximum, int32_t>;
-            case Type::u64: return least ? atomic<Minimum, uint64_t> : atomic<Maximum, uint64_t>;
-            case Type::s64: return least ? atomic<Minimum, int64_t> : atomic<Maximum, int64_t>;
-            default: return nullptr;
+            case Type::u32:
+                return least ? atomic<Minimum, uint32_t> : atomic<Maximum, uint32_t>;
+            case Type::s32:
+                return least ? atomic<Minimum, int32_t> : atomic<Maximum, int32_t>;
+            case Type::u64:
+                return least ? atomic<Minimum, uint64_t> : atomic<Maximum, uint64_t>;
+            case Type::s64:
+                return least ? atomic<Minimum, int64_t> : atomic<Maximum, int64_t>;
+            default:
+                return nullptr;
         }
     }
-    if (op == "inc" || op == "dec") return t == Type::u32 ? op == "inc" ? atomic<Increment, uint32_t> : atomic<Decrement, uint32_t> : nullptr;
+    if (op == "inc" || op == "dec")
+        return t == Type::u32 ? op == "inc" ? atomic<Increment, uint32_t> : atomic<Decrement, uint32_t> : nullptr;
     if (op == "cas" && t == Type::b16) return atomic<CompareAndSwap, uint16_t>;
     if (n != 4 && n != 8) return nullptr;
     if (op == "and") return n == 4 ? atomic<And, uint32_t> : atomic<And, uint64_t>;

@@ -5,18 +5,47 @@
 namespace softgpu {
 namespace {
 
-struct And { template <class T> static T apply(T a, T b) { return a & b; } };
-struct Or { template <class T> static T apply(T a, T b) { return a | b; } };
-struct Xor { template <class T> static T apply(T a, T b) { return a ^ b; } };
-struct Not { template <class T> static T apply(T a) { return static_cast<T>(~a); } };
-struct LogicalNot { template <class T> static T apply(T a) { return a == 0; } };
+struct And {
+    template <class T>
+    static T apply(T a, T b) {
+        return a & b;
+    }
+};
+struct Or {
+    template <class T>
+    static T apply(T a, T b) {
+        return a | b;
+    }
+};
+struct Xor {
+    template <class T>
+    static T apply(T a, T b) {
+        return a ^ b;
+    }
+};
+struct Not {
+    template <class T>
+    static T apply(T a) {
+        return static_cast<T>(~a);
+    }
+};
+struct LogicalNot {
+    template <class T>
+    static T apply(T a) {
+        return a == 0;
+    }
+};
 
 // Shift counts beyond the width are clamped to it.
 struct ShiftLeft {
-    template <class T> static T apply(T a, uint32_t n) { return n >= 8 * sizeof(T) ? T(0) : static_cast<T>(static_cast<uint64_t>(a) << n); }
+    template <class T>
+    static T apply(T a, uint32_t n) {
+        return n >= 8 * sizeof(T) ? T(0) : static_cast<T>(static_cast<uint64_t>(a) << n);
+    }
 };
 struct ShiftRight {
-    template <class T> static T apply(T a, uint32_t n) {
+    template <class T>
+    static T apply(T a, uint32_t n) {
         if (std::is_signed_v<T>) return static_cast<T>(a >> (n >= 8 * sizeof(T) ? 8 * sizeof(T) - 1 : n));
         return n >= 8 * sizeof(T) ? T(0) : static_cast<T>(a >> n);
     }
@@ -31,59 +60,10 @@ struct Funnel {
 };
 template <>
 struct Funnel<true, false> {  // a shift by 32 loses the high word
-    static uint32_t apply(uint32_t a, uint32_t b, uint32_t c) { return c >= 32 ? a : static_cast<uint32_t>(((static_cast<uint64_t>(b) << 32 | a) << c) >> 32); }
-};
-
-struct CountOnes {
-    static uint32_t apply(uint32_t a) { return static_cast<uint32_t>(__builtin_popcount(a)); }
-    static uint32_t apply(uint64_t a) { return static_cast<uint32_t>(__builtin_popcountll(a)); }
-};
-struct LeadingZeros {
-    static uint32_t apply(uint32_t a) { return a ? static_cast<uint32_t>(__builtin_clz(a)) : 32; }
-    static uint32_t apply(uint64_t a) { return a ? static_cast<uint32_t>(__builtin_clzll(a)) : 64; }
-};
-template <bool shift_amount>
-struct FindHighest {
-    template <class T> static uint32_t apply(T a) {
-        using U = std::make_unsigned_t<T>;
-        const U u = a < 0 ? static_cast<U>(~a) : static_cast<U>(a);
-        if (u == 0) return 0xffffffffu;
-        const uint32_t zeros = LeadingZeros::apply(u), highest = static_cast<uint32_t>(8 * sizeof(T)) - 1 - zeros;
-        return shift_amount ? zeros : highest;
+    static uint32_t apply(uint32_t a, uint32_t b, uint32_t c) {
+        return c >= 32 ? a : static_cast<uint32_t>(((static_cast<uint64_t>(b) << 32 | a) << c) >> 32);
     }
 };
-struct Reverse {
-    template <class T> static T apply(T a) {
-        T r = 0;
-        for (unsigned bit = 0; bit < 8 * sizeof(T); ++bit) r |= static_cast<T>((a >> bit) & 1) << (8 * sizeof(T) - 1 - bit);
-        return r;
-    }
-};
-struct Extract {
-    template <class T> static T apply(T a, uint32_t b, uint32_t c) {
-        const uint32_t bits = 8 * sizeof(T), position = b & 0xff, length = c & 0xff;
-        const bool is_signed = std::is_signed_v<T>;
-        const uint32_t top = position + length - 1 < bits - 1 ? position + length - 1 : bits - 1;
-        const bool sign = is_signed && length != 0 && ((static_cast<uint64_t>(a) >> top) & 1);
-        const uint64_t field = position >= bits ? 0 : static_cast<uint64_t>(static_cast<std::make_unsigned_t<T>>(a)) >> position;
-        const uint32_t have = position >= bits ? 0 : length < bits - position ? length : bits - position;
-        const uint64_t mask = have >= 64 ? ~0ull : (1ull << have) - 1;
-        return static_cast<T>((field & mask) | (sign ? ~mask : 0));
-    }
-};
-template <class T>
-void insert_field(Warp& w, const Instruction& i, uint32_t mask) {
-    const T* a = w.at<T>(i.a);
-    const T* b = w.at<T>(i.b);
-    const uint32_t* c = w.at<uint32_t>(i.c);
-    const uint32_t* n = w.at<uint32_t>(i.list[0]);
-    each_lane(w.at<T>(i.d), mask, [=](unsigned l) {
-        const uint32_t bits = 8 * sizeof(T), position = c[l] & 0xff, length = n[l] & 0xff;
-        if (position >= bits) return b[l];
-        const T field = static_cast<T>((length >= bits ? ~T(0) : static_cast<T>((T(1) << length) - 1)) << position);
-        return static_cast<T>((b[l] & ~field) | (static_cast<T>(a[l] << position) & field));
-    });
-}
 
 void three_inputs(Warp& w, const Instruction& i, uint32_t mask) {
     const uint32_t *a = w.at<uint32_t>(i.a), *b = w.at<uint32_t>(i.b), *c = w.at<uint32_t>(i.c);
@@ -116,8 +96,12 @@ struct PermuteMode {
         const uint32_t n = selector & 3;
         uint32_t s = 0;
         for (uint32_t byte = 0; byte < 4; ++byte) {
-            const uint32_t from = mode == 0 ? n + byte : mode == 1 ? (n + 8 - byte) & 7 : mode == 2 ? n : mode == 3 ? (byte < n ? n : byte)
-                                  : mode == 4 ? (byte < n ? byte : n) : (n & 1) * 2 + (byte & 1);
+            const uint32_t from = mode == 0   ? n + byte
+                                  : mode == 1 ? (n + 8 - byte) & 7
+                                  : mode == 2 ? n
+                                  : mode == 3 ? (byte < n ? n : byte)
+                                  : mode == 4 ? (byte < n ? byte : n)
+                                              : (n & 1) * 2 + (byte & 1);
             s |= (from & 7) << (4 * byte);
         }
         return Permute::apply(a, b, s);
@@ -128,7 +112,9 @@ template <class A, class B, class C, unsigned bits>
 struct Dot {
     static C apply(uint32_t a, uint32_t b, C c) {
         uint32_t sum = static_cast<uint32_t>(c);
-        for (unsigned k = 0; k < 4; ++k) sum += static_cast<uint32_t>(static_cast<int32_t>(static_cast<A>(a >> (8 * k))) * static_cast<int32_t>(static_cast<B>(b >> (8 * k))));
+        for (unsigned k = 0; k < 4; ++k)
+            sum += static_cast<uint32_t>(static_cast<int32_t>(static_cast<A>(a >> (8 * k))) *
+                                         static_cast<int32_t>(static_cast<B>(b >> (8 * k))));
         return static_cast<C>(sum);
     }
 };
@@ -138,7 +124,8 @@ struct Dot2 {  // two 16-bit numbers of a with the low or high two bytes of b
         using A2 = std::conditional_t<std::is_signed_v<A>, int16_t, uint16_t>;
         uint32_t sum = static_cast<uint32_t>(c);
         for (unsigned k = 0; k < 2; ++k) {
-            sum += static_cast<uint32_t>(static_cast<A2>(a >> (16 * k))) * static_cast<uint32_t>(static_cast<B>(b >> (8 * (k + (high ? 2 : 0)))));
+            sum += static_cast<uint32_t>(static_cast<A2>(a >> (16 * k))) *
+                   static_cast<uint32_t>(static_cast<B>(b >> (8 * (k + (high ? 2 : 0)))));
         }
         return static_cast<C>(sum);
     }
@@ -169,7 +156,10 @@ bool decode_logic(Decoder& d) {
     d.i.a = d.source(1, t);
     d.i.b = d.source(2, t);
     d.i.d = d.target(0, t);
-    return d.emit(t == Type::b16 ? binary<Op, uint16_t> : t == Type::b32 ? binary<Op, uint32_t> : t == Type::b64 ? binary<Op, uint64_t> : nullptr,
+    return d.emit(t == Type::b16   ? binary<Op, uint16_t>
+                  : t == Type::b32 ? binary<Op, uint32_t>
+                  : t == Type::b64 ? binary<Op, uint64_t>
+                                   : nullptr,
                   Kind::integer);
 }
 
@@ -185,7 +175,10 @@ bool decode_not(Decoder& d) {
     }
     d.i.a = d.source(1, t);
     d.i.d = d.target(0, t);
-    return d.emit(t == Type::b16 ? unary<Op, uint16_t> : t == Type::b32 ? unary<Op, uint32_t> : t == Type::b64 ? unary<Op, uint64_t> : nullptr,
+    return d.emit(t == Type::b16   ? unary<Op, uint16_t>
+                  : t == Type::b32 ? unary<Op, uint32_t>
+                  : t == Type::b64 ? unary<Op, uint64_t>
+                                   : nullptr,
                   Kind::integer);
 }
 
@@ -196,8 +189,9 @@ bool decode_shift(Decoder& d, bool left) {
     d.i.d = d.target(0, t);
     Execute e = nullptr;
     if (is_signed(t) && !left) {
-        e = t == Type::s16 ? binary<ShiftRight, int16_t, int16_t, uint32_t> : t == Type::s32 ? binary<ShiftRight, int32_t, int32_t, uint32_t>
-            : binary<ShiftRight, int64_t, int64_t, uint32_t>;
+        e = t == Type::s16   ? binary<ShiftRight, int16_t, int16_t, uint32_t>
+            : t == Type::s32 ? binary<ShiftRight, int32_t, int32_t, uint32_t>
+                             : binary<ShiftRight, int64_t, int64_t, uint32_t>;
     } else if (bytes_of(t) == 2) {
         e = left ? binary<ShiftLeft, uint16_t, uint16_t, uint32_t> : binary<ShiftRight, uint16_t, uint16_t, uint32_t>;
     } else if (bytes_of(t) == 4) {
@@ -222,17 +216,22 @@ bool decode_funnel(Decoder& d) {
     const bool wrap = d.has("wrap");
     if ((!wrap && !d.has("clamp")) || d.type() != Type::b32) return false;
     using T = uint32_t;
-    return emit3(d, left ? wrap ? ternary<Funnel<true, true>, T> : ternary<Funnel<true, false>, T>
-                         : wrap ? ternary<Funnel<false, true>, T> : ternary<Funnel<false, false>, T>);
+    return emit3(d, left   ? wrap ? ternary<Funnel<true, true>, T> : ternary<Funnel<true, false>, T>
+                      : wrap ? ternary<Funnel<false, true>, T>
+                           : ternary<Funnel<false, false>, T>);
 }
 
 bool decode_permute(Decoder& d) {
     if (d.type() != Type::b32) return false;
     using T = uint32_t;
     const std::string_view mode = d.any({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"});
-    return emit3(d, mode.empty() ? ternary<Permute, T> : mode == "f4e" ? ternary<PermuteMode<0>, T> : mode == "b4e" ? ternary<PermuteMode<1>, T>
-                    : mode == "rc8" ? ternary<PermuteMode<2>, T> : mode == "ecl" ? ternary<PermuteMode<3>, T>
-                    : mode == "ecr" ? ternary<PermuteMode<4>, T> : ternary<PermuteMode<5>, T>);
+    return emit3(d, mode.empty()    ? ternary<Permute, T>
+                    : mode == "f4e" ? ternary<PermuteMode<0>, T>
+                    : mode == "b4e" ? ternary<PermuteMode<1>, T>
+                    : mode == "rc8" ? ternary<PermuteMode<2>, T>
+                    : mode == "ecl" ? ternary<PermuteMode<3>, T>
+                    : mode == "ecr" ? ternary<PermuteMode<4>, T>
+                                    : ternary<PermuteMode<5>, T>);
 }
 
 bool decode_three_inputs(Decoder& d) {
@@ -241,64 +240,14 @@ bool decode_three_inputs(Decoder& d) {
     return emit3(d, three_inputs);
 }
 
-template <class Op, bool is_bits = true>
-bool decode_count(Decoder& d) {
-    const Type t = d.type();
-    d.i.a = d.source(1, t);
-    d.i.d = d.target(0, Type::u32);
-    return d.emit(bytes_of(t) == 4 ? unary<Op, uint32_t, uint32_t> : bytes_of(t) == 8 ? unary<Op, uint32_t, uint64_t> : nullptr, Kind::integer);
-}
-
-template <bool amount>
-Execute highest(Type t) {
-    using Op = FindHighest<amount>;
-    return t == Type::u32 ? unary<Op, uint32_t, uint32_t> : t == Type::s32 ? unary<Op, uint32_t, int32_t>
-           : t == Type::u64 ? unary<Op, uint32_t, uint64_t> : t == Type::s64 ? unary<Op, uint32_t, int64_t> : nullptr;
-}
-bool decode_highest(Decoder& d) {
-    const bool amount = d.has("shiftamt");
-    const Type t = d.type();
-    d.i.a = d.source(1, t);
-    d.i.d = d.target(0, Type::u32);
-    return d.emit(amount ? highest<true>(t) : highest<false>(t), Kind::integer);
-}
-
-bool decode_reverse(Decoder& d) {
-    const Type t = d.type();
-    d.i.a = d.source(1, t);
-    d.i.d = d.target(0, t);
-    return d.emit(t == Type::b32 ? unary<Reverse, uint32_t> : t == Type::b64 ? unary<Reverse, uint64_t> : nullptr, Kind::integer);
-}
-
-bool decode_extract(Decoder& d) {
-    const Type t = d.type();
-    d.i.a = d.source(1, t);
-    d.i.b = d.source(2, Type::u32);
-    d.i.c = d.source(3, Type::u32);
-    d.i.d = d.target(0, t);
-    using N = uint32_t;
-    return d.emit(t == Type::u32 ? ternary<Extract, uint32_t, uint32_t, N, N> : t == Type::s32 ? ternary<Extract, int32_t, int32_t, N, N>
-                  : t == Type::u64 ? ternary<Extract, uint64_t, uint64_t, N, N> : t == Type::s64 ? ternary<Extract, int64_t, int64_t, N, N> : nullptr,
-                  Kind::integer);
-}
-
-bool decode_insert(Decoder& d) {
-    const Type t = d.type();
-    d.i.a = d.source(1, t);
-    d.i.b = d.source(2, t);
-    d.i.c = d.source(3, Type::u32);
-    d.i.list = d.list({d.source(4, Type::u32)});
-    d.i.d = d.target(0, t);
-    return d.emit(t == Type::b32 ? insert_field<uint32_t> : t == Type::b64 ? insert_field<uint64_t> : nullptr, Kind::integer);
-}
-
 template <class A, class B>
 using Sum = std::conditional_t<std::is_signed_v<A> || std::is_signed_v<B>, int32_t, uint32_t>;
 template <class A, class B>
 Execute dot(unsigned which) {
     using C = Sum<A, B>;
-    return which == 4 ? ternary<Dot<A, B, C, 8>, C, uint32_t, uint32_t> : which == 2 ? ternary<Dot2<A, B, C, true>, C, uint32_t, uint32_t>
-           : ternary<Dot2<A, B, C, false>, C, uint32_t, uint32_t>;
+    return which == 4   ? ternary<Dot<A, B, C, 8>, C, uint32_t, uint32_t>
+           : which == 2 ? ternary<Dot2<A, B, C, true>, C, uint32_t, uint32_t>
+                        : ternary<Dot2<A, B, C, false>, C, uint32_t, uint32_t>;
 }
 bool decode_dot(Decoder& d, bool four) {
     unsigned which = 4;
@@ -306,11 +255,12 @@ bool decode_dot(Decoder& d, bool four) {
         which = d.has("hi") ? 2 : 0;
         if (!which && !d.has("lo")) return false;
     }
-    const Type a = d.type(), b = d.type() ;
+    const Type a = d.type(), b = d.type();
     const Type second = b == Type::none ? a : b;  // "s32.s32" names the type twice
     if (bytes_of(a) != 4 || bytes_of(second) != 4) return false;
-    return emit3(d, is_signed(a) ? is_signed(second) ? dot<int8_t, int8_t>(which) : dot<int8_t, uint8_t>(which)
-                                 : is_signed(second) ? dot<uint8_t, int8_t>(which) : dot<uint8_t, uint8_t>(which));
+    return emit3(d, is_signed(a)        ? is_signed(second) ? dot<int8_t, int8_t>(which) : dot<int8_t, uint8_t>(which)
+                           : is_signed(second) ? dot<uint8_t, int8_t>(which)
+                                        : dot<uint8_t, uint8_t>(which));
 }
 
 }  // namespace
@@ -326,12 +276,6 @@ void add_bits(DecodeTable& table) {
     table["shf"] = decode_funnel;
     table["prmt"] = decode_permute;
     table["lop3"] = decode_three_inputs;
-    table["popc"] = decode_count<CountOnes>;
-    table["clz"] = decode_count<LeadingZeros>;
-    table["bfind"] = decode_highest;
-    table["brev"] = decode_reverse;
-    table["bfe"] = decode_extract;
-    table["bfi"] = decode_insert;
     table["dp4a"] = [](Decoder& d) { return decode_dot(d, true); };
     table["dp2a"] = [](Decoder& d) { return decode_dot(d, false); };
 }

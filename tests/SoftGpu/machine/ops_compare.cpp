@@ -15,20 +15,34 @@ template <int c, class T>
 bool compare(T a, T b) {
     const bool unordered = a != a || b != b;
     switch (c) {
-        case eq: return a == b;
-        case ne: return !unordered && a != b;
-        case lt: return a < b;
-        case le: return a <= b;
-        case gt: return a > b;
-        case ge: return a >= b;
-        case equ: return unordered || a == b;
-        case neu: return a != b;
-        case ltu: return !(a >= b);
-        case leu: return !(a > b);
-        case gtu: return !(a <= b);
-        case geu: return !(a < b);
-        case num: return !unordered;
-        default: return unordered;
+        case eq:
+            return a == b;
+        case ne:
+            return !unordered && a != b;
+        case lt:
+            return a < b;
+        case le:
+            return a <= b;
+        case gt:
+            return a > b;
+        case ge:
+            return a >= b;
+        case equ:
+            return unordered || a == b;
+        case neu:
+            return a != b;
+        case ltu:
+            return !(a >= b);
+        case leu:
+            return !(a > b);
+        case gtu:
+            return !(a <= b);
+        case geu:
+            return !(a < b);
+        case num:
+            return !unordered;
+        default:
+            return unordered;
     }
 }
 
@@ -108,22 +122,37 @@ Execute comparison_of(Type t, unsigned c) {
     const auto all = std::make_integer_sequence<int, comparison_count>();
     if (!is_float(t) && c >= 6) return nullptr;
     switch (t) {
-        case Type::u16: case Type::b16: return pick<uint16_t, Op>(c, integers);
-        case Type::s16: return pick<int16_t, Op>(c, integers);
-        case Type::u32: case Type::b32: return pick<uint32_t, Op>(c, integers);
-        case Type::s32: return pick<int32_t, Op>(c, integers);
-        case Type::u64: case Type::b64: return pick<uint64_t, Op>(c, integers);
-        case Type::s64: return pick<int64_t, Op>(c, integers);
-        case Type::f16: return pick<F16, Op>(c, all);
-        case Type::bf16: return pick<Bf16, Op>(c, all);
-        case Type::f32: return pick<float, Op>(c, all);
-        case Type::f64: return pick<double, Op>(c, all);
-        default: return nullptr;
+        case Type::u16:
+        case Type::b16:
+            return pick<uint16_t, Op>(c, integers);
+        case Type::s16:
+            return pick<int16_t, Op>(c, integers);
+        case Type::u32:
+        case Type::b32:
+            return pick<uint32_t, Op>(c, integers);
+        case Type::s32:
+            return pick<int32_t, Op>(c, integers);
+        case Type::u64:
+        case Type::b64:
+            return pick<uint64_t, Op>(c, integers);
+        case Type::s64:
+            return pick<int64_t, Op>(c, integers);
+        case Type::f16:
+            return pick<F16, Op>(c, all);
+        case Type::bf16:
+            return pick<Bf16, Op>(c, all);
+        case Type::f32:
+            return pick<float, Op>(c, all);
+        case Type::f64:
+            return pick<double, Op>(c, all);
+        default:
+            return nullptr;
     }
 }
 
 bool comparison(Decoder& d, unsigned& c) {
-    static constexpr std::string_view names[] = {"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"};
+    static constexpr std::string_view names[] = {"eq",  "ne",  "lt",  "le",  "gt",  "ge",  "equ",
+                                                 "neu", "ltu", "leu", "gtu", "geu", "num", "nan"};
     for (c = 0; c < comparison_count; ++c) {
         if (d.has(names[c])) return true;
     }
@@ -205,9 +234,11 @@ bool decode_slct(Decoder& d) {
     d.i.d = d.target(0, t);
     const unsigned n = bytes_of(t);
     const bool real = by == Type::f32;
-    return d.emit(n == 2 ? real ? select_by_sign<uint16_t, float> : select_by_sign<uint16_t, int32_t>
-                  : n == 4 ? real ? select_by_sign<uint32_t, float> : select_by_sign<uint32_t, int32_t>
-                  : n == 8 ? real ? select_by_sign<uint64_t, float> : select_by_sign<uint64_t, int32_t> : nullptr, Kind::integer);
+    return d.emit(n == 2   ? real ? select_by_sign<uint16_t, float> : select_by_sign<uint16_t, int32_t>
+                    : n == 4 ? real ? select_by_sign<uint32_t, float> : select_by_sign<uint32_t, int32_t>
+                    : n == 8 ? real ? select_by_sign<uint64_t, float> : select_by_sign<uint64_t, int32_t>
+                             : nullptr,
+                  Kind::integer);
 }
 
 enum Test : uint8_t { finite, infinite, number, not_number, normal, subnormal };
@@ -218,8 +249,12 @@ void test(Warp& w, const Instruction& i, uint32_t mask) {
     uint32_t r = 0;
     for_lanes(mask, [&](unsigned l) {
         const int kind = std::fpclassify(a[l]);
-        const bool yes = what == finite ? kind != FP_INFINITE && kind != FP_NAN : what == infinite ? kind == FP_INFINITE : what == number ? kind != FP_NAN
-                         : what == not_number ? kind == FP_NAN : what == normal ? kind == FP_NORMAL || kind == FP_ZERO : kind == FP_SUBNORMAL;
+        const bool yes = what == finite       ? kind != FP_INFINITE && kind != FP_NAN
+                         : what == infinite   ? kind == FP_INFINITE
+                         : what == number     ? kind != FP_NAN
+                         : what == not_number ? kind == FP_NAN
+                         : what == normal     ? kind == FP_NORMAL || kind == FP_ZERO
+                                              : kind == FP_SUBNORMAL;
         r |= static_cast<uint32_t>(yes) << l;
     });
     uint32_t& d = w.predicate(i.d);

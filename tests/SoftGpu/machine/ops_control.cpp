@@ -24,7 +24,8 @@ void branch_by_table(Warp& w, const Instruction& i, uint32_t mask) {
     ++w.block->counters.branches;
     const auto target_of = [&](unsigned l) {
         if (index[l] < targets.size()) return targets[index[l]];
-        w.run->note(w, i, l, Fault::instruction, illegal_instruction, "branches to entry " + std::to_string(index[l]) + " of a table of " + std::to_string(targets.size()));
+        w.run->note(w, i, l, Fault::instruction, illegal_instruction,
+                    "branches to entry " + std::to_string(index[l]) + " of a table of " + std::to_string(targets.size()));
         return targets[0];
     };
     uint32_t rest = mask, at = target_of(static_cast<unsigned>(__builtin_ctz(mask)));
@@ -54,7 +55,8 @@ void call_function(Warp& w, const Instruction& i, uint32_t mask) { w.call(i, mas
 void return_from(Warp& w, const Instruction&, uint32_t mask) { w.leave(mask, w.frames.empty()); }
 void exit_kernel(Warp& w, const Instruction&, uint32_t mask) { w.leave(mask, true); }
 void trap(Warp& w, const Instruction& i, uint32_t mask) {
-    w.run->note(w, i, static_cast<unsigned>(__builtin_ctz(mask)), Fault::instruction, launch_failure, i.mode ? "fails an assertion" : "executes trap");
+    w.run->note(w, i, static_cast<unsigned>(__builtin_ctz(mask)), Fault::instruction, launch_failure,
+                i.mode ? "fails an assertion" : "executes trap");
     w.run->stopped = true;
 }
 void nothing(Warp&, const Instruction&, uint32_t) {}
@@ -117,7 +119,8 @@ bool decode_call(Decoder& d) {
     const auto known = d.functions.find(name.text);
     if (known == d.functions.end()) return d.fail("no function " + std::string(name.text));
     const Function& callee = *known->second;
-    if (results.parts.size() != callee.results.size() || arguments.parts.size() != callee.parameters.size()) return d.fail("number of arguments");
+    if (results.parts.size() != callee.results.size() || arguments.parts.size() != callee.parameters.size())
+        return d.fail("number of arguments");
     std::vector<Operand> list;
     for (const Written* w : {&results, &arguments}) {
         for (const Written& each : w->parts) {
@@ -165,9 +168,7 @@ bool decode_end(Decoder& d) {
     d.i.flow = Flow::end;
     return d.emit(execute, Kind::control);
 }
-bool decode_nothing(Decoder& d) {
-    return d.emit(nothing, Kind::control);
-}
+bool decode_nothing(Decoder& d) { return d.emit(nothing, Kind::control); }
 
 }  // namespace
 

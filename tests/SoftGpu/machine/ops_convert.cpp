@@ -11,11 +11,13 @@ namespace softgpu {
 namespace {
 
 // A lane of each type: how it is stored and what it means.
-template <Type t> struct Lane;
-#define LANE(type, storage, meaning)                                                       \
-    template <> struct Lane<Type::type> {                                                  \
-        using stored = storage;                                                            \
-        static meaning read(storage s) { return static_cast<meaning>(s); }                 \
+template <Type t>
+struct Lane;
+#define LANE(type, storage, meaning)                                       \
+    template <>                                                            \
+    struct Lane<Type::type> {                                              \
+        using stored = storage;                                            \
+        static meaning read(storage s) { return static_cast<meaning>(s); } \
     };
 LANE(u8, uint16_t, uint8_t)
 LANE(s8, uint16_t, int8_t)
@@ -28,19 +30,37 @@ LANE(s64, uint64_t, int64_t)
 LANE(f32, float, float)
 LANE(f64, double, double)
 #undef LANE
-template <> struct Lane<Type::f16> { using stored = uint16_t; static float read(uint16_t s) { return from_f16(s); } };
-template <> struct Lane<Type::bf16> { using stored = uint16_t; static float read(uint16_t s) { return from_bf16(s); } };
+template <>
+struct Lane<Type::f16> {
+    using stored = uint16_t;
+    static float read(uint16_t s) { return from_f16(s); }
+};
+template <>
+struct Lane<Type::bf16> {
+    using stored = uint16_t;
+    static float read(uint16_t s) { return from_bf16(s); }
+};
 
-template <class I> constexpr I lowest() { return std::numeric_limits<I>::min(); }
-template <class I> constexpr I highest() { return std::numeric_limits<I>::max(); }
+template <class I>
+constexpr I lowest() {
+    return std::numeric_limits<I>::min();
+}
+template <class I>
+constexpr I highest() {
+    return std::numeric_limits<I>::max();
+}
 
 template <class F>
 F to_integral(F x, Rounding r) {
     switch (r) {
-        case Rounding::zero: return std::trunc(x);
-        case Rounding::down: return std::floor(x);
-        case Rounding::up: return std::ceil(x);
-        default: return std::nearbyint(x);
+        case Rounding::zero:
+            return std::trunc(x);
+        case Rounding::down:
+            return std::floor(x);
+        case Rounding::up:
+            return std::ceil(x);
+        default:
+            return std::nearbyint(x);
     }
 }
 
@@ -56,7 +76,9 @@ I clamp_to(F x) {
 template <class D, class S>
 D clamp_integer(S x) {
     if constexpr (std::is_signed_v<S>) {
-        if (x < 0) return std::is_signed_v<D> ? (static_cast<int64_t>(x) < static_cast<int64_t>(lowest<D>()) ? lowest<D>() : static_cast<D>(x)) : D(0);
+        if (x < 0)
+            return std::is_signed_v<D> ? (static_cast<int64_t>(x) < static_cast<int64_t>(lowest<D>()) ? lowest<D>() : static_cast<D>(x))
+                                       : D(0);
     }
     return static_cast<uint64_t>(x) > static_cast<uint64_t>(highest<D>()) ? highest<D>() : static_cast<D>(x);
 }
@@ -82,13 +104,17 @@ void convert(Warp& w, const Instruction& i, uint32_t mask) {  // mode 1: to an i
         if (rounding == Rounding::zero) {
             each_lane(d, mask, [=](unsigned l) { return static_cast<stored>(clamp_to<Meaning>(flushed(S::read(a[l]), flush))); });
         } else {
-            each_lane(d, mask, [=](unsigned l) { return static_cast<stored>(clamp_to<Meaning>(to_integral(flushed(S::read(a[l]), flush), rounding))); });
+            each_lane(d, mask, [=](unsigned l) {
+                return static_cast<stored>(clamp_to<Meaning>(to_integral(flushed(S::read(a[l]), flush), rounding)));
+            });
         }
     } else if constexpr (to == Type::f16 || to == Type::bf16) {
         const auto round = [](double x, Rounding r) { return to == Type::f16 ? round_f16(x, r) : round_bf16(x, r); };
         if constexpr (std::is_same_v<Source, float>) {
             if (rounding == Rounding::nearest && !saturate && !integral && i.c == 0) {
-                each_lane(d, mask, [=](unsigned l) { return to == Type::f16 ? to_f16(flushed(S::read(a[l]), flush)) : to_bf16(flushed(S::read(a[l]), flush)); });
+                each_lane(d, mask, [=](unsigned l) {
+                    return to == Type::f16 ? to_f16(flushed(S::read(a[l]), flush)) : to_bf16(flushed(S::read(a[l]), flush));
+                });
                 return;
             }
         }
@@ -102,7 +128,9 @@ void convert(Warp& w, const Instruction& i, uint32_t mask) {  // mode 1: to an i
         });
     } else if constexpr (is_float_type(from)) {
         if (integral) {
-            each_lane(d, mask, [=](unsigned l) { return finished(static_cast<stored>(to_integral(flushed(S::read(a[l]), flush), rounding)), flush, saturate); });
+            each_lane(d, mask, [=](unsigned l) {
+                return finished(static_cast<stored>(to_integral(flushed(S::read(a[l]), flush), rounding)), flush, saturate);
+            });
         } else {
             const RoundingMode mode(rounding);
             each_lane(d, mask, [=](unsigned l) { return finished(static_cast<stored>(flushed(S::read(a[l]), flush)), flush, saturate); });
@@ -113,7 +141,8 @@ void convert(Warp& w, const Instruction& i, uint32_t mask) {  // mode 1: to an i
     }
 }
 
-constexpr Type convertible[] = {Type::u8, Type::s8, Type::u16, Type::s16, Type::u32, Type::s32, Type::u64, Type::s64, Type::f16, Type::bf16, Type::f32, Type::f64};
+constexpr Type convertible[] = {Type::u8,  Type::s8,  Type::u16, Type::s16,  Type::u32, Type::s32,
+                                Type::u64, Type::s64, Type::f16, Type::bf16, Type::f32, Type::f64};
 template <Type to, size_t... k>
 Execute from_type(Type from, std::index_sequence<k...>) {
     Execute e = nullptr;
@@ -123,7 +152,8 @@ Execute from_type(Type from, std::index_sequence<k...>) {
 template <size_t... k>
 Execute to_type(Type to, Type from, std::index_sequence<k...>) {
     Execute e = nullptr;
-    ((to == convertible[k] ? (void)(e = from_type<convertible[k]>(from, std::make_index_sequence<std::size(convertible)>())) : (void)0), ...);
+    ((to == convertible[k] ? (void)(e = from_type<convertible[k]>(from, std::make_index_sequence<std::size(convertible)>())) : (void)0),
+     ...);
     return e;
 }
 
@@ -146,14 +176,18 @@ void convert_pair(Warp& w, const Instruction& i, uint32_t mask) {
 // cvt.rna.tf32.f32: to 10 bits of fraction, ties away from zero.
 void convert_tf32(Warp& w, const Instruction& i, uint32_t mask) {
     const uint32_t* a = w.at<uint32_t>(i.a);
-    each_lane(w.at<uint32_t>(i.d), mask, [=](unsigned l) { return (a[l] & 0x7f800000u) == 0x7f800000u ? a[l] : (a[l] + 0x1000u) & 0xffffe000u; });
+    each_lane(w.at<uint32_t>(i.d), mask,
+              [=](unsigned l) { return (a[l] & 0x7f800000u) == 0x7f800000u ? a[l] : (a[l] + 0x1000u) & 0xffffe000u; });
 }
 
 bool decode_cvt(Decoder& d) {
     const std::string_view integral = d.any({"rni", "rzi", "rmi", "rpi"});
     const bool away = d.has("rna");
     if (!integral.empty()) {
-        d.i.rounding = integral == "rzi" ? Rounding::zero : integral == "rmi" ? Rounding::down : integral == "rpi" ? Rounding::up : Rounding::nearest;
+        d.i.rounding = integral == "rzi"   ? Rounding::zero
+                       : integral == "rmi" ? Rounding::down
+                       : integral == "rpi" ? Rounding::up
+                                           : Rounding::nearest;
     } else {
         d.i.rounding = d.rounding();
     }
@@ -196,9 +230,12 @@ void widen_lanes(Warp& w, const Instruction& i, uint32_t mask) {
 template <class To>
 Execute widen_from(unsigned from, bool sign) {
     switch (from) {
-        case 2: return sign ? widen_lanes<To, int16_t> : widen_lanes<To, uint16_t>;
-        case 4: return sign ? widen_lanes<To, int32_t> : widen_lanes<To, uint32_t>;
-        default: return widen_lanes<To, uint64_t>;
+        case 2:
+            return sign ? widen_lanes<To, int16_t> : widen_lanes<To, uint16_t>;
+        case 4:
+            return sign ? widen_lanes<To, int32_t> : widen_lanes<To, uint32_t>;
+        default:
+            return widen_lanes<To, uint64_t>;
     }
 }
 
@@ -211,10 +248,12 @@ bool decode_cvta(Decoder& d) {
     d.i.d = d.target(0, Type::u64);
     const uint64_t window = space == "shared" || space == "shared::cta" ? shared_window : space == "local" ? local_window : 0;
     d.i.value = static_cast<int64_t>(to ? 0 - window : window);
-    return d.emit([](Warp& w, const Instruction& i, uint32_t mask) {
-        const uint64_t *a = w.at<uint64_t>(i.a), add = static_cast<uint64_t>(i.value);
-        each_lane(w.at<uint64_t>(i.d), mask, [=](unsigned l) { return a[l] + add; });
-    }, Kind::integer);
+    return d.emit(
+        [](Warp& w, const Instruction& i, uint32_t mask) {
+            const uint64_t *a = w.at<uint64_t>(i.a), add = static_cast<uint64_t>(i.value);
+            each_lane(w.at<uint64_t>(i.d), mask, [=](unsigned l) { return a[l] + add; });
+        },
+        Kind::integer);
 }
 
 void move_predicate(Warp& w, const Instruction& i, uint32_t mask) {
@@ -262,10 +301,16 @@ bool decode_mov(Decoder& d) {
         d.i.list = d.list(parts);
         if (packing) {
             d.i.d = d.target(0, t);
-            return d.emit(bytes == 4 ? pack<uint32_t, uint16_t> : n == 2 ? pack<uint64_t, uint32_t> : pack<uint64_t, uint16_t>, Kind::integer);
+            return d.emit(bytes == 4 ? pack<uint32_t, uint16_t>
+                          : n == 2   ? pack<uint64_t, uint32_t>
+                                     : pack<uint64_t, uint16_t>,
+                          Kind::integer);
         }
         d.i.a = d.source(1, t);
-        return d.emit(bytes == 4 ? unpack<uint32_t, uint16_t> : n == 2 ? unpack<uint64_t, uint32_t> : unpack<uint64_t, uint16_t>, Kind::integer);
+        return d.emit(bytes == 4 ? unpack<uint32_t, uint16_t>
+                      : n == 2   ? unpack<uint64_t, uint32_t>
+                                 : unpack<uint64_t, uint16_t>,
+                      Kind::integer);
     }
     d.i.a = d.source(1, t);
     d.i.d = d.target(0, t);
@@ -276,10 +321,14 @@ bool decode_mov(Decoder& d) {
 
 Execute widen(unsigned to, unsigned from, bool sign) {
     switch (to) {
-        case 2: return widen_from<uint16_t>(from, sign);
-        case 4: return widen_from<uint32_t>(from, sign);
-        case 8: return widen_from<uint64_t>(from, sign);
-        default: return nullptr;
+        case 2:
+            return widen_from<uint16_t>(from, sign);
+        case 4:
+            return widen_from<uint32_t>(from, sign);
+        case 8:
+            return widen_from<uint64_t>(from, sign);
+        default:
+            return nullptr;
     }
 }
 

@@ -1,5 +1,5 @@
 // Arithmetic of f16 and bf16, single and in pairs.
-#include "decode.h"
+#include "decoders.h"
 #include "lanes.h"
 #include "real.h"
 
@@ -21,13 +21,34 @@ struct Bf16 {
 
 // A sum of two in f32, and a product of two f16, are rounded to 24 bits at most once more than the result needs, which changes nothing.
 // A bf16 product may be subnormal in f32, a fused sum has too many bits: those go through double.
-struct Add { template <class H> static uint16_t apply(float a, float b, float) { return H::round(a + b); } };
-struct Subtract { template <class H> static uint16_t apply(float a, float b, float) { return H::round(a - b); } };
-struct Multiply { template <class H> static uint16_t apply(float a, float b, float) { return H::round(static_cast<double>(a) * b); } };
-struct FusedMultiplyAdd { template <class H> static uint16_t apply(float a, float b, float c) { return H::round(fma_to_odd(a, b, c)); } };
+struct Add {
+    template <class H>
+    static uint16_t apply(float a, float b, float) {
+        return H::round(a + b);
+    }
+};
+struct Subtract {
+    template <class H>
+    static uint16_t apply(float a, float b, float) {
+        return H::round(a - b);
+    }
+};
+struct Multiply {
+    template <class H>
+    static uint16_t apply(float a, float b, float) {
+        return H::round(static_cast<double>(a) * b);
+    }
+};
+struct FusedMultiplyAdd {
+    template <class H>
+    static uint16_t apply(float a, float b, float c) {
+        return H::round(fma_to_odd(a, b, c));
+    }
+};
 template <bool propagates, bool largest>
 struct Extreme {
-    template <class H> static uint16_t apply(float a, float b, float) {
+    template <class H>
+    static uint16_t apply(float a, float b, float) {
         if (a != a || b != b) return propagates || (a != a && b != b) ? 0x7fff : H::round(a != a ? b : a);
         if (a == b) return H::round(std::signbit(a) == largest ? b : a);
         return H::round((a < b) == largest ? b : a);
@@ -64,18 +85,24 @@ void pairs(Warp& w, const Instruction& i, uint32_t mask) {
     uint32_t* d = w.at<uint32_t>(i.d);
     for_lanes(mask, [&](unsigned l) {
         const uint32_t low = one<Op, H>(static_cast<uint16_t>(a[l]), static_cast<uint16_t>(b[l]), static_cast<uint16_t>(c[l]), i);
-        const uint32_t high = one<Op, H>(static_cast<uint16_t>(a[l] >> 16), static_cast<uint16_t>(b[l] >> 16), static_cast<uint16_t>(c[l] >> 16), i);
+        const uint32_t high =
+            one<Op, H>(static_cast<uint16_t>(a[l] >> 16), static_cast<uint16_t>(b[l] >> 16), static_cast<uint16_t>(c[l] >> 16), i);
         d[l] = low | high << 16;
     });
 }
 template <class Op>
 Execute of_type(Type t) {
     switch (t) {
-        case Type::f16: return singles<Op, F16>;
-        case Type::bf16: return singles<Op, Bf16>;
-        case Type::f16x2: return pairs<Op, F16>;
-        case Type::bf16x2: return pairs<Op, Bf16>;
-        default: return nullptr;
+        case Type::f16:
+            return singles<Op, F16>;
+        case Type::bf16:
+            return singles<Op, Bf16>;
+        case Type::f16x2:
+            return pairs<Op, F16>;
+        case Type::bf16x2:
+            return pairs<Op, Bf16>;
+        default:
+            return nullptr;
     }
 }
 
@@ -100,7 +127,10 @@ bool half_arithmetic(Decoder& d, std::string_view operation) {
     if (operation == "abs" || operation == "neg") {
         d.i.d = d.target(0, t);
         const bool pair = bytes_of(t) == 4;
-        return d.emit(operation == "abs" ? pair ? signs<true, uint32_t> : signs<true, uint16_t> : pair ? signs<false, uint32_t> : signs<false, uint16_t>, Kind::half);
+        return d.emit(operation == "abs" ? pair ? signs<true, uint32_t> : signs<true, uint16_t>
+                      : pair ? signs<false, uint32_t>
+                                         : signs<false, uint16_t>,
+                      Kind::half);
     }
     d.i.b = d.source(2, t);
     d.i.c = operation == "fma" ? d.source(3, t) : d.i.a;
@@ -114,7 +144,5 @@ bool half_arithmetic(Decoder& d, std::string_view operation) {
     if (operation == "max") e = propagates ? of_type<Extreme<true, true>>(t) : of_type<Extreme<false, true>>(t);
     return d.emit(e, Kind::half);
 }
-
-
 
 }  // namespace softgpu

@@ -1,5 +1,5 @@
 // Integer arithmetic.
-#include "decode.h"
+#include "decoders.h"
 #include "lanes.h"
 
 namespace softgpu {
@@ -9,29 +9,80 @@ template <class T>
 using Unsigned = std::make_unsigned_t<T>;
 template <class T>
 struct Wide;
-template <> struct Wide<uint16_t> { using type = uint32_t; };
-template <> struct Wide<int16_t> { using type = int32_t; };
-template <> struct Wide<uint32_t> { using type = uint64_t; };
-template <> struct Wide<int32_t> { using type = int64_t; };
-template <> struct Wide<uint64_t> { using type = unsigned __int128; };
-template <> struct Wide<int64_t> { using type = __int128; };
+template <>
+struct Wide<uint16_t> {
+    using type = uint32_t;
+};
+template <>
+struct Wide<int16_t> {
+    using type = int32_t;
+};
+template <>
+struct Wide<uint32_t> {
+    using type = uint64_t;
+};
+template <>
+struct Wide<int32_t> {
+    using type = int64_t;
+};
+template <>
+struct Wide<uint64_t> {
+    using type = unsigned __int128;
+};
+template <>
+struct Wide<int64_t> {
+    using type = __int128;
+};
 
 template <class T>
-T wrap(uint64_t x) { return static_cast<T>(x); }
+T wrap(uint64_t x) {
+    return static_cast<T>(x);
+}
 
-struct Add { template <class T> static T apply(T a, T b) { return wrap<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); } };
-struct Subtract { template <class T> static T apply(T a, T b) { return wrap<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); } };
-struct Multiply { template <class T> static T apply(T a, T b) { return wrap<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); } };
+struct Add {
+    template <class T>
+    static T apply(T a, T b) {
+        return wrap<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    }
+};
+struct Subtract {
+    template <class T>
+    static T apply(T a, T b) {
+        return wrap<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+    }
+};
+struct Multiply {
+    template <class T>
+    static T apply(T a, T b) {
+        return wrap<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+    }
+};
 struct MultiplyHigh {
-    template <class T> static T apply(T a, T b) {
+    template <class T>
+    static T apply(T a, T b) {
         using W = typename Wide<T>::type;
         return static_cast<T>((static_cast<W>(a) * static_cast<W>(b)) >> (8 * sizeof(T)));
     }
 };
 template <class W>
-struct MultiplyWide { template <class T> static W apply(T a, T b) { return static_cast<W>(static_cast<W>(a) * static_cast<W>(b)); } };
-struct MultiplyAdd { template <class T> static T apply(T a, T b, T c) { return Add::apply(Multiply::apply(a, b), c); } };
-struct MultiplyHighAdd { template <class T> static T apply(T a, T b, T c) { return Add::apply(MultiplyHigh::apply(a, b), c); } };
+struct MultiplyWide {
+    template <class T>
+    static W apply(T a, T b) {
+        return static_cast<W>(static_cast<W>(a) * static_cast<W>(b));
+    }
+};
+struct MultiplyAdd {
+    template <class T>
+    static T apply(T a, T b, T c) {
+        return Add::apply(Multiply::apply(a, b), c);
+    }
+};
+struct MultiplyHighAdd {
+    template <class T>
+    static T apply(T a, T b, T c) {
+        return Add::apply(MultiplyHigh::apply(a, b), c);
+    }
+};
 struct MultiplyHighAddSaturated {
     static int32_t apply(int32_t a, int32_t b, int32_t c) {
         const int64_t sum = static_cast<int64_t>(MultiplyHigh::apply(a, b)) + c;
@@ -40,7 +91,10 @@ struct MultiplyHighAddSaturated {
 };
 template <class W>
 struct MultiplyWideAdd {
-    template <class T> static W apply(T a, T b, W c) { return Add::apply(MultiplyWide<W>::apply(a, b), c); }
+    template <class T>
+    static W apply(T a, T b, W c) {
+        return Add::apply(MultiplyWide<W>::apply(a, b), c);
+    }
 };
 struct AddSaturated {
     static int32_t apply(int32_t a, int32_t b) {
@@ -56,19 +110,26 @@ struct SubtractSaturated {
 };
 // The low 24 bits as numbers; .hi gives bits 47…16 of the product.
 template <class T>
-T low24(T a) { return std::is_signed_v<T> ? static_cast<T>(static_cast<int32_t>(static_cast<uint32_t>(a) << 8) >> 8) : static_cast<T>(a & 0xffffff); }
+T low24(T a) {
+    return std::is_signed_v<T> ? static_cast<T>(static_cast<int32_t>(static_cast<uint32_t>(a) << 8) >> 8) : static_cast<T>(a & 0xffffff);
+}
 template <bool high>
 struct Multiply24 {
-    template <class T> static T apply(T a, T b) {
+    template <class T>
+    static T apply(T a, T b) {
         const auto p = static_cast<int64_t>(low24(a)) * static_cast<int64_t>(low24(b));
         return static_cast<T>(high ? p >> 16 : p);
     }
-    template <class T> static T apply(T a, T b, T c) { return Add::apply(apply(a, b), c); }
+    template <class T>
+    static T apply(T a, T b, T c) {
+        return Add::apply(apply(a, b), c);
+    }
 };
 
 // Division by zero gives what the hardware gives: all ones; the remainder is the dividend.
 struct Divide {
-    template <class T> static T apply(T a, T b) {
+    template <class T>
+    static T apply(T a, T b) {
         if (b == 0) return static_cast<T>(~T(0));
         if constexpr (std::is_signed_v<T>) {
             if (b == -1) return wrap<T>(0 - static_cast<uint64_t>(a));
@@ -77,7 +138,8 @@ struct Divide {
     }
 };
 struct Remainder {
-    template <class T> static T apply(T a, T b) {
+    template <class T>
+    static T apply(T a, T b) {
         if (b == 0) return a;
         if constexpr (std::is_signed_v<T>) {
             if (b == -1) return 0;
@@ -85,63 +147,114 @@ struct Remainder {
         return static_cast<T>(a % b);
     }
 };
-struct Absolute { template <class T> static T apply(T a) { return a < 0 ? wrap<T>(0 - static_cast<uint64_t>(a)) : a; } };
-struct Negate { template <class T> static T apply(T a) { return wrap<T>(0 - static_cast<uint64_t>(a)); } };
-struct Minimum { template <class T> static T apply(T a, T b) { return b < a ? b : a; } };
-struct Maximum { template <class T> static T apply(T a, T b) { return a < b ? b : a; } };
+struct Absolute {
+    template <class T>
+    static T apply(T a) {
+        return a < 0 ? wrap<T>(0 - static_cast<uint64_t>(a)) : a;
+    }
+};
+struct Negate {
+    template <class T>
+    static T apply(T a) {
+        return wrap<T>(0 - static_cast<uint64_t>(a));
+    }
+};
+struct Minimum {
+    template <class T>
+    static T apply(T a, T b) {
+        return b < a ? b : a;
+    }
+};
+struct Maximum {
+    template <class T>
+    static T apply(T a, T b) {
+        return a < b ? b : a;
+    }
+};
 struct SumOfDifference {
-    template <class T> static T apply(T a, T b, T c) { return Add::apply(c, a < b ? Subtract::apply(b, a) : Subtract::apply(a, b)); }
+    template <class T>
+    static T apply(T a, T b, T c) {
+        return Add::apply(c, a < b ? Subtract::apply(b, a) : Subtract::apply(a, b));
+    }
 };
 
 template <class Op>
 Execute any_unary(Type t) {
     switch (t) {
-        case Type::s16: return unary<Op, int16_t>;
-        case Type::s32: return unary<Op, int32_t>;
-        case Type::s64: return unary<Op, int64_t>;
-        default: return nullptr;
+        case Type::s16:
+            return unary<Op, int16_t>;
+        case Type::s32:
+            return unary<Op, int32_t>;
+        case Type::s64:
+            return unary<Op, int64_t>;
+        default:
+            return nullptr;
     }
 }
 template <class Op>
 Execute any_binary(Type t) {
     switch (t) {
-        case Type::u16: return binary<Op, uint16_t>;
-        case Type::s16: return binary<Op, int16_t>;
-        case Type::u32: return binary<Op, uint32_t>;
-        case Type::s32: return binary<Op, int32_t>;
-        case Type::u64: return binary<Op, uint64_t>;
-        case Type::s64: return binary<Op, int64_t>;
-        default: return nullptr;
+        case Type::u16:
+            return binary<Op, uint16_t>;
+        case Type::s16:
+            return binary<Op, int16_t>;
+        case Type::u32:
+            return binary<Op, uint32_t>;
+        case Type::s32:
+            return binary<Op, int32_t>;
+        case Type::u64:
+            return binary<Op, uint64_t>;
+        case Type::s64:
+            return binary<Op, int64_t>;
+        default:
+            return nullptr;
     }
 }
 template <class Op>
 Execute any_ternary(Type t) {
     switch (t) {
-        case Type::u16: return ternary<Op, uint16_t>;
-        case Type::s16: return ternary<Op, int16_t>;
-        case Type::u32: return ternary<Op, uint32_t>;
-        case Type::s32: return ternary<Op, int32_t>;
-        case Type::u64: return ternary<Op, uint64_t>;
-        case Type::s64: return ternary<Op, int64_t>;
-        default: return nullptr;
+        case Type::u16:
+            return ternary<Op, uint16_t>;
+        case Type::s16:
+            return ternary<Op, int16_t>;
+        case Type::u32:
+            return ternary<Op, uint32_t>;
+        case Type::s32:
+            return ternary<Op, int32_t>;
+        case Type::u64:
+            return ternary<Op, uint64_t>;
+        case Type::s64:
+            return ternary<Op, int64_t>;
+        default:
+            return nullptr;
     }
 }
 Execute wide_binary(Type t) {
     switch (t) {
-        case Type::u16: return binary<MultiplyWide<uint32_t>, uint32_t, uint16_t>;
-        case Type::s16: return binary<MultiplyWide<int32_t>, int32_t, int16_t>;
-        case Type::u32: return binary<MultiplyWide<uint64_t>, uint64_t, uint32_t>;
-        case Type::s32: return binary<MultiplyWide<int64_t>, int64_t, int32_t>;
-        default: return nullptr;
+        case Type::u16:
+            return binary<MultiplyWide<uint32_t>, uint32_t, uint16_t>;
+        case Type::s16:
+            return binary<MultiplyWide<int32_t>, int32_t, int16_t>;
+        case Type::u32:
+            return binary<MultiplyWide<uint64_t>, uint64_t, uint32_t>;
+        case Type::s32:
+            return binary<MultiplyWide<int64_t>, int64_t, int32_t>;
+        default:
+            return nullptr;
     }
 }
 Execute wide_ternary(Type t) {
     switch (t) {
-        case Type::u16: return ternary<MultiplyWideAdd<uint32_t>, uint32_t, uint16_t, uint16_t>;
-        case Type::s16: return ternary<MultiplyWideAdd<int32_t>, int32_t, int16_t, int16_t>;
-        case Type::u32: return ternary<MultiplyWideAdd<uint64_t>, uint64_t, uint32_t, uint32_t>;
-        case Type::s32: return ternary<MultiplyWideAdd<int64_t>, int64_t, int32_t, int32_t>;
-        default: return nullptr;
+        case Type::u16:
+            return ternary<MultiplyWideAdd<uint32_t>, uint32_t, uint16_t, uint16_t>;
+        case Type::s16:
+            return ternary<MultiplyWideAdd<int32_t>, int32_t, int16_t, int16_t>;
+        case Type::u32:
+            return ternary<MultiplyWideAdd<uint64_t>, uint64_t, uint32_t, uint32_t>;
+        case Type::s32:
+            return ternary<MultiplyWideAdd<int64_t>, int64_t, int32_t, int32_t>;
+        default:
+            return nullptr;
     }
 }
 Type doubled(Type t) { return t == Type::u16 ? Type::u32 : t == Type::s16 ? Type::s32 : t == Type::u32 ? Type::u64 : Type::s64; }
@@ -159,63 +272,9 @@ bool emit3(Decoder& d, Execute e, Type t, Type result) {
     return emit2(d, e, t, result);
 }
 
-// Carries: a bit a lane, kept by the warp.
-template <class T, bool subtract>
-void with_carry(Warp& w, const Instruction& i, uint32_t mask) {  // mode: 1 takes the carry, 2 sets it
-    const T* a = w.at<T>(i.a);
-    const T* b = w.at<T>(i.b);
-    T* d = w.at<T>(i.d);
-    for_lanes(mask, [&](unsigned l) {
-        const auto x = static_cast<unsigned __int128>(a[l]), y = static_cast<unsigned __int128>(b[l]);
-        const unsigned in = i.mode & 1 ? (w.carry >> l) & 1 : 0;
-        const unsigned __int128 r = subtract ? x - y - in : x + y + in;
-        d[l] = static_cast<T>(r);
-        if (i.mode & 2) w.carry = (w.carry & ~(1u << l)) | (static_cast<uint32_t>(r >> (8 * sizeof(T)) & 1) << l);
-    });
-}
-template <class T>
-void multiply_with_carry(Warp& w, const Instruction& i, uint32_t mask) {  // mode 4: the high half of the product
-    const T* a = w.at<T>(i.a);
-    const T* b = w.at<T>(i.b);
-    const T* c = w.at<T>(i.c);
-    T* d = w.at<T>(i.d);
-    for_lanes(mask, [&](unsigned l) {
-        const T product = i.mode & 4 ? MultiplyHigh::apply(a[l], b[l]) : Multiply::apply(a[l], b[l]);
-        const unsigned __int128 r = static_cast<unsigned __int128>(product) + c[l] + (i.mode & 1 ? (w.carry >> l) & 1 : 0);
-        d[l] = static_cast<T>(r);
-        if (i.mode & 2) w.carry = (w.carry & ~(1u << l)) | (static_cast<uint32_t>(r >> (8 * sizeof(T)) & 1) << l);
-    });
-}
-
-bool decode_carry(Decoder& d, bool subtract, bool takes) {
-    const bool sets = d.has("cc");
-    const Type t = d.type();
-    d.i.mode = static_cast<uint8_t>((takes ? 1 : 0) | (sets ? 2 : 0));
-    const bool wide = bytes_of(t) == 8;
-    return is_integer(t) && emit2(d, subtract ? wide ? with_carry<uint64_t, true> : with_carry<uint32_t, true>
-                                              : wide ? with_carry<uint64_t, false> : with_carry<uint32_t, false>, t, t);
-}
-
-bool decode_multiply_carry(Decoder& d, bool takes) {
-    const bool high = d.has("hi"), sets = d.has("cc");
-    if (!high && !d.has("lo")) return false;
-    const Type t = d.type();
-    d.i.mode = static_cast<uint8_t>((takes ? 1 : 0) | (sets ? 2 : 0) | (high ? 4 : 0));
-    if (t == Type::s32 && !high) return emit3(d, multiply_with_carry<uint32_t>, t, t);
-    if (t == Type::s64 && !high) return emit3(d, multiply_with_carry<uint64_t>, t, t);
-    return t == Type::u32 ? emit3(d, multiply_with_carry<uint32_t>, t, t) : t == Type::u64 && emit3(d, multiply_with_carry<uint64_t>, t, t);
-}
-
 template <bool subtract>
 bool decode_add(Decoder& d) {
-    const Written& first = d.operand(0);
-    (void)first;
-    if (d.has("cc")) {
-        const Type t = d.type();
-        d.i.mode = 2;
-        const bool wide = bytes_of(t) == 8;
-        return emit2(d, wide ? with_carry<uint64_t, subtract> : with_carry<uint32_t, subtract>, t, t);
-    }
+    if (d.has("cc")) return carry_add(d, subtract, false, true);
     const bool saturated = d.has("sat");
     const Type t = d.type();
     if (saturated) return t == Type::s32 && emit2(d, subtract ? binary<SubtractSaturated, int32_t> : binary<AddSaturated, int32_t>, t, t);
@@ -231,13 +290,7 @@ bool decode_multiply(Decoder& d) {
 }
 
 bool decode_multiply_add(Decoder& d) {
-    if (d.has("cc")) {
-        const bool high = d.has("hi");
-        if (!high && !d.has("lo")) return false;
-        const Type t = d.type();
-        d.i.mode = high ? 6 : 2;
-        return bytes_of(t) == 4 ? emit3(d, multiply_with_carry<uint32_t>, t, t) : bytes_of(t) == 8 && emit3(d, multiply_with_carry<uint64_t>, t, t);
-    }
+    if (d.has("cc")) return carry_multiply(d, false, true);
     const bool high = d.has("hi"), wide = d.has("wide"), low = d.has("lo"), saturated = d.has("sat");
     const Type t = d.type();
     if (high + wide + low != 1) return false;
@@ -297,9 +350,9 @@ void add_integer(DecodeTable& table) {
     table["sad"] = decode_sad;
     table["mul24"] = decode_multiply24;
     table["mad24"] = decode_multiply24_add;
-    table["addc"] = [](Decoder& d) { return decode_carry(d, false, true); };
-    table["subc"] = [](Decoder& d) { return decode_carry(d, true, true); };
-    table["madc"] = [](Decoder& d) { return decode_multiply_carry(d, true); };
+    table["addc"] = [](Decoder& d) { return carry_add(d, false, true, d.has("cc")); };
+    table["subc"] = [](Decoder& d) { return carry_add(d, true, true, d.has("cc")); };
+    table["madc"] = [](Decoder& d) { return carry_multiply(d, true, d.has("cc")); };
 }
 
 }  // namespace softgpu

@@ -8,8 +8,8 @@
 namespace softgpu {
 namespace {
 
-// The manual's fragments: lane = 4 × group + member. A: rows group and group + 8, columns 2 × member and 8 + 2 × member; B: the same columns as
-// rows, column group; C and D: rows group and group + 8, columns 2 × member. list: D 4, A 2 or 4, B 1 or 2, C 4.
+// The manual's fragments: lane = 4 × group + member. A: rows group and group + 8, columns 2 × member and 8 + 2 × member; B: the same
+// columns as rows, column group; C and D: rows group and group + 8, columns 2 × member. list: D 4, A 2 or 4, B 1 or 2, C 4.
 template <bool is_bf16, unsigned k_size>
 void multiply(Warp& w, const Instruction& i, uint32_t mask) {
     check_members(w, i, mask, all_lanes);
@@ -22,9 +22,12 @@ void multiply(Warp& w, const Instruction& i, uint32_t mask) {
     for (unsigned l = 0; l < lanes; ++l) {
         const unsigned group = l / 4, member = l % 4;
         for (unsigned part = 0; part < 2; ++part) {
-            for (unsigned r = 0; r < a_count; ++r) a[group + 8 * (r & 1)][2 * member + part + 8 * (r / 2)] = read(w.at<uint32_t>(i.list[4 + r])[l], part);
-            for (unsigned r = 0; r < b_count; ++r) b[2 * member + part + 8 * r][group] = read(w.at<uint32_t>(i.list[4 + a_count + r])[l], part);
-            for (unsigned r = 0; r < 2; ++r) c[group + 8 * r][2 * member + part] = w.at<float>(i.list[4 + a_count + b_count + 2 * r + part])[l];
+            for (unsigned r = 0; r < a_count; ++r)
+                a[group + 8 * (r & 1)][2 * member + part + 8 * (r / 2)] = read(w.at<uint32_t>(i.list[4 + r])[l], part);
+            for (unsigned r = 0; r < b_count; ++r)
+                b[2 * member + part + 8 * r][group] = read(w.at<uint32_t>(i.list[4 + a_count + r])[l], part);
+            for (unsigned r = 0; r < 2; ++r)
+                c[group + 8 * r][2 * member + part] = w.at<float>(i.list[4 + a_count + b_count + 2 * r + part])[l];
         }
     }
     for (unsigned row = 0; row < 16; ++row) {
@@ -58,7 +61,10 @@ bool decode_mma(Decoder& d) {
         }
     }
     d.i.list = d.list(list);
-    return d.emit(a == Type::bf16 ? deep ? multiply<true, 16> : multiply<true, 8> : deep ? multiply<false, 16> : multiply<false, 8>, Kind::half);
+    return d.emit(a == Type::bf16 ? deep ? multiply<true, 16> : multiply<true, 8>
+                  : deep ? multiply<false, 16>
+                                  : multiply<false, 8>,
+                  Kind::half);
 }
 
 // Matrices of 8 rows of 16 bytes: lanes 8 × m … give the rows' addresses of matrix m.

@@ -20,7 +20,9 @@ void load(Warp& w, const Instruction& i, uint32_t mask) {
         if (good == all_lanes) {
             for (unsigned l = 0; l < lanes; ++l) d[l] = static_cast<R>(*reinterpret_cast<const M*>(a.at[l] + k * sizeof(M)));
         } else {
-            for_lanes(mask, [&](unsigned l) { d[l] = (good >> l) & 1 ? static_cast<R>(*reinterpret_cast<const M*>(a.at[l] + k * sizeof(M))) : R(0); });
+            for_lanes(mask, [&](unsigned l) {
+                d[l] = (good >> l) & 1 ? static_cast<R>(*reinterpret_cast<const M*>(a.at[l] + k * sizeof(M))) : R(0);
+            });
         }
     }
 }
@@ -61,7 +63,9 @@ void load_parameter(Warp& w, const Instruction& i, uint32_t mask) {
             if (at <= bytes.size() && bytes.size() - at >= sizeof m) {
                 std::memcpy(&m, bytes.data() + at, sizeof m);
             } else {
-                w.run->note(w, i, l, Fault::out_of_bounds, illegal_address, "reads " + std::to_string(sizeof m) + " bytes at " + std::to_string(at) + " of " + std::to_string(bytes.size()) + " bytes of parameters");
+                w.run->note(w, i, l, Fault::out_of_bounds, illegal_address,
+                            "reads " + std::to_string(sizeof m) + " bytes at " + std::to_string(at) + " of " +
+                                std::to_string(bytes.size()) + " bytes of parameters");
             }
             w.at<R>(i.list[k])[l] = static_cast<R>(m);
         }
@@ -91,22 +95,41 @@ void store_argument(Warp& w, const Instruction& i, uint32_t mask) {
     });
 }
 
-#define BY_MEMORY(function, R)                                                      \
-    switch (t) {                                                                    \
-        case Type::u8: case Type::b8: return function<uint8_t, R>;                  \
-        case Type::s8: return function<int8_t, R>;                                  \
-        case Type::u16: case Type::b16: case Type::f16: case Type::bf16: return function<uint16_t, R>; \
-        case Type::s16: return function<int16_t, R>;                                \
-        case Type::u32: case Type::b32: case Type::f32: case Type::f16x2: case Type::bf16x2: return function<uint32_t, R>; \
-        case Type::s32: return function<int32_t, R>;                                \
-        case Type::u64: case Type::b64: case Type::s64: case Type::f64: return function<uint64_t, R>; \
-        default: return nullptr;                                                    \
+#define BY_MEMORY(function, R)            \
+    switch (t) {                          \
+        case Type::u8:                    \
+        case Type::b8:                    \
+            return function<uint8_t, R>;  \
+        case Type::s8:                    \
+            return function<int8_t, R>;   \
+        case Type::u16:                   \
+        case Type::b16:                   \
+        case Type::f16:                   \
+        case Type::bf16:                  \
+            return function<uint16_t, R>; \
+        case Type::s16:                   \
+            return function<int16_t, R>;  \
+        case Type::u32:                   \
+        case Type::b32:                   \
+        case Type::f32:                   \
+        case Type::f16x2:                 \
+        case Type::bf16x2:                \
+            return function<uint32_t, R>; \
+        case Type::s32:                   \
+            return function<int32_t, R>;  \
+        case Type::u64:                   \
+        case Type::b64:                   \
+        case Type::s64:                   \
+        case Type::f64:                   \
+            return function<uint64_t, R>; \
+        default:                          \
+            return nullptr;               \
     }
-#define BY_REGISTER(function)                                         \
-    [](Type t, unsigned register_bytes) -> Execute {                  \
-        if (register_bytes == 2) { BY_MEMORY(function, uint16_t) }    \
-        if (register_bytes == 4) { BY_MEMORY(function, uint32_t) }    \
-        BY_MEMORY(function, uint64_t)                                 \
+#define BY_REGISTER(function)                                      \
+    [](Type t, unsigned register_bytes) -> Execute {               \
+        if (register_bytes == 2) { BY_MEMORY(function, uint16_t) } \
+        if (register_bytes == 4) { BY_MEMORY(function, uint32_t) } \
+        BY_MEMORY(function, uint64_t)                              \
     }
 
 bool decode_access(Decoder& d, bool is_load) {
@@ -120,8 +143,12 @@ bool decode_access(Decoder& d, bool is_load) {
     d.any({"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate"});
     d.any({"L2::64B", "L2::128B", "L2::256B"});
     const std::string_view space = d.any({"global", "shared", "shared::cta", "local", "param", "const"});
-    d.i.space = space == "global" ? Space::global : space == "shared" || space == "shared::cta" ? Space::shared : space == "local" ? Space::local
-                : space == "param" ? Space::parameter : space == "const" ? Space::constant : Space::generic;
+    d.i.space = space == "global"                             ? Space::global
+                : space == "shared" || space == "shared::cta" ? Space::shared
+                : space == "local"                            ? Space::local
+                : space == "param"                            ? Space::parameter
+                : space == "const"                            ? Space::constant
+                                                              : Space::generic;
     const std::string_view vector = d.any({"v2", "v4"});
     const unsigned n = vector.empty() ? 1 : static_cast<unsigned>(vector[1] - '0');
     const Type t = d.type();
@@ -147,7 +174,8 @@ bool decode_access(Decoder& d, bool is_load) {
         d.i.a = static_cast<Operand>(place.variable.address);
         d.i.b = static_cast<Operand>(place.variable.bytes);
         d.i.value = static_cast<int64_t>(place.bits);
-        return d.emit(is_load ? BY_REGISTER(load_argument)(t, register_bytes) : BY_REGISTER(store_argument)(t, register_bytes), Kind::memory);
+        return d.emit(is_load ? BY_REGISTER(load_argument)(t, register_bytes) : BY_REGISTER(store_argument)(t, register_bytes),
+                      Kind::memory);
     }
     d.address(place);
     if (place.is_known && d.i.space == Space::generic) d.i.space = place.variable.space;
@@ -189,12 +217,10 @@ void finish_copies(Warp& w, unsigned groups_left) {
             continue;
         }
         const unsigned bytes = copy.instruction->mode;
-        Instruction part = *copy.instruction;  // for each side's space
         alignas(64) std::byte values[lanes * 16] = {};
         Addresses from, to;
         std::memcpy(from.at, copy.from, sizeof from.at);
         std::memcpy(to.at, copy.to, sizeof to.at);
-        part.space = Space::global;
         uint32_t whole = 0;
         for_lanes(copy.mask, [&](unsigned l) { whole |= static_cast<uint32_t>(copy.bytes[l] == bytes) << l; });
         const uint32_t read = whole ? admit_global(w, *copy.instruction, whole, from, bytes, Access::read) : 0;
@@ -203,7 +229,8 @@ void finish_copies(Warp& w, unsigned groups_left) {
             for (unsigned k = 0; k + 4 <= copy.bytes[l]; k += 4) {
                 Addresses one = from;
                 one.at[l] += k;
-                if (admit_global(w, *copy.instruction, 1u << l, one, 4, Access::read)) std::memcpy(values + l * bytes + k, reinterpret_cast<const void*>(one.at[l]), 4);
+                if (admit_global(w, *copy.instruction, 1u << l, one, 4, Access::read))
+                    std::memcpy(values + l * bytes + k, reinterpret_cast<const void*>(one.at[l]), 4);
             }
         });
         const uint32_t good = admit_shared(w, *copy.instruction, copy.mask, to, bytes, Access::write, values);
@@ -218,10 +245,12 @@ bool decode_cp(Decoder& d) {
         return d.emit([](Warp& w, const Instruction&, uint32_t) { ++w.copy_group; }, Kind::memory);
     }
     if (d.has("wait_all")) {
-        return d.emit([](Warp& w, const Instruction&, uint32_t) {
-            ++w.copy_group;
-            finish_copies(w, 0);
-        }, Kind::memory);
+        return d.emit(
+            [](Warp& w, const Instruction&, uint32_t) {
+                ++w.copy_group;
+                finish_copies(w, 0);
+            },
+            Kind::memory);
     }
     if (d.has("wait_group")) {
         if (d.operand(0).form != Written::number) return false;
@@ -236,12 +265,14 @@ bool decode_cp(Decoder& d) {
     if (from.form != Written::address) return d.fail("source");
     d.i.mode = static_cast<uint8_t>(size.bits);
     if (from.has_base) {
-        d.i.b = d.source([&] {
-            Written base;
-            base.form = Written::in_register;
-            base.reg = from.reg;
-            return base;
-        }(), Type::u64);
+        d.i.b = d.source(
+            [&] {
+                Written base;
+                base.form = Written::in_register;
+                base.reg = from.reg;
+                return base;
+            }(),
+            Type::u64);
     } else {
         Written symbol = from;
         symbol.form = Written::symbol;
@@ -261,16 +292,18 @@ bool decode_isspacep(Decoder& d) {
     d.i.mode = space == "shared" || space == "shared::cta" ? 1 : space == "local" ? 2 : 0;
     d.i.a = d.source(1, Type::u64);
     d.i.d = d.target_predicate(d.operand(0));
-    return d.emit([](Warp& w, const Instruction& i, uint32_t mask) {
-        const uint64_t* a = w.at<uint64_t>(i.a);
-        uint32_t r = 0;
-        for_lanes(mask, [&](unsigned l) {
-            const unsigned where = a[l] - shared_window < window_size ? 1 : a[l] - local_window < window_size ? 2 : 0;
-            r |= static_cast<uint32_t>(where == i.mode) << l;
-        });
-        uint32_t& p = w.predicate(i.d);
-        p = (p & ~mask) | r;
-    }, Kind::integer);
+    return d.emit(
+        [](Warp& w, const Instruction& i, uint32_t mask) {
+            const uint64_t* a = w.at<uint64_t>(i.a);
+            uint32_t r = 0;
+            for_lanes(mask, [&](unsigned l) {
+                const unsigned where = a[l] - shared_window < window_size ? 1 : a[l] - local_window < window_size ? 2 : 0;
+                r |= static_cast<uint32_t>(where == i.mode) << l;
+            });
+            uint32_t& p = w.predicate(i.d);
+            p = (p & ~mask) | r;
+        },
+        Kind::integer);
 }
 
 }  // namespace

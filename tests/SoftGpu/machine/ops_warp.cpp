@@ -9,9 +9,11 @@ namespace softgpu {
 
 void check_members(Warp& w, const Instruction& i, uint32_t mask, uint32_t members) {
     if (const uint32_t missing = members & w.alive & ~w.exited & ~mask) {
-        w.run->note(w, i, static_cast<unsigned>(__builtin_ctz(missing)), Fault::barrier, launch_failure, "is named by the mask but does not take part");
+        w.run->note(w, i, static_cast<unsigned>(__builtin_ctz(missing)), Fault::barrier, launch_failure,
+                    "is named by the mask but does not take part");
     } else if (const uint32_t unnamed = mask & ~members) {
-        w.run->note(w, i, static_cast<unsigned>(__builtin_ctz(unnamed)), Fault::barrier, launch_failure, "takes part but is not named by the mask");
+        w.run->note(w, i, static_cast<unsigned>(__builtin_ctz(unnamed)), Fault::barrier, launch_failure,
+                    "takes part but is not named by the mask");
     }
 }
 
@@ -111,9 +113,7 @@ void match(Warp& w, const Instruction& i, uint32_t mask) {
     const T* a = w.at<T>(i.a);
     check_members(w, i, mask, w.at<uint32_t>(i.b)[__builtin_ctz(mask)]);
     uint32_t r[lanes] = {};
-    for_lanes(mask, [&](unsigned l) {
-        for_lanes(mask, [&](unsigned k) { r[l] |= static_cast<uint32_t>(a[k] == a[l]) << k; });
-    });
+    for_lanes(mask, [&](unsigned l) { for_lanes(mask, [&](unsigned k) { r[l] |= static_cast<uint32_t>(a[k] == a[l]) << k; }); });
     const bool same = r[__builtin_ctz(mask)] == mask;
     each_lane(w.at<uint32_t>(i.d), mask, [&](unsigned l) { return all ? (same ? mask : 0) : r[l]; });
     if (all && i.list) {
@@ -133,7 +133,9 @@ bool decode_match(Decoder& d) {
     }
     d.i.a = d.source(1, t);
     d.i.b = d.source(2, Type::b32);
-    return d.emit(t == Type::b32 ? all ? match<uint32_t, true> : match<uint32_t, false> : t == Type::b64 ? all ? match<uint64_t, true> : match<uint64_t, false> : nullptr,
+    return d.emit(t == Type::b32   ? all ? match<uint32_t, true> : match<uint32_t, false>
+                    : t == Type::b64 ? all ? match<uint64_t, true> : match<uint64_t, false>
+                                     : nullptr,
                   Kind::control);
 }
 
@@ -145,12 +147,24 @@ void reduce(Warp& w, const Instruction& i, uint32_t mask) {
     T r = a[__builtin_ctz(mask)];
     for_lanes(mask & (mask - 1), [&](unsigned l) {
         switch (i.mode) {
-            case add: r = static_cast<T>(static_cast<uint32_t>(r) + static_cast<uint32_t>(a[l])); break;
-            case least: r = std::min(r, a[l]); break;
-            case most: r = std::max(r, a[l]); break;
-            case bit_and: r &= a[l]; break;
-            case bit_or: r |= a[l]; break;
-            default: r ^= a[l]; break;
+            case add:
+                r = static_cast<T>(static_cast<uint32_t>(r) + static_cast<uint32_t>(a[l]));
+                break;
+            case least:
+                r = std::min(r, a[l]);
+                break;
+            case most:
+                r = std::max(r, a[l]);
+                break;
+            case bit_and:
+                r &= a[l];
+                break;
+            case bit_or:
+                r |= a[l];
+                break;
+            default:
+                r ^= a[l];
+                break;
         }
     });
     each_lane(w.at<T>(i.d), mask, [=](unsigned) { return r; });

@@ -26,7 +26,9 @@ bool Parser::accept(char mark) {
     return true;
 }
 
-bool Parser::expect(char mark) { return accept(mark) || fail(std::string("expected '") + mark + "' before '" + std::string(now().text) + "'"); }
+bool Parser::expect(char mark) {
+    return accept(mark) || fail(std::string("expected '") + mark + "' before '" + std::string(now().text) + "'");
+}
 
 bool Parser::number(uint64_t& value) {
     const bool negative = accept('-');
@@ -37,9 +39,6 @@ bool Parser::number(uint64_t& value) {
 }
 
 bool Parser::parse() {
-    while (now().kind != TokenKind::end)  // files first: they may be named behind the functions that were compiled from them
-        if (take().is(".file") && !file()) return false;
-    at = 0;
     while (now().kind != TokenKind::end) {
         const Token word = take();
         bool good = true;
@@ -62,6 +61,7 @@ bool Parser::parse() {
         }
         if (!good) return false;
     }
+    name_places();
     for (Body& each : bodies) {
         Function& f = *each.function;
         each.own_shared = aligned(module_shared, 16);
@@ -105,8 +105,11 @@ bool Parser::variable(bool of_module) {
     Variable v;
     const std::string_view space = take().text;
     const bool is_extern = at >= 2 && tokens[at - 2].is(".extern");
-    v.space = space == ".shared" ? Space::shared : space == ".local" ? Space::local : space == ".param" ? Space::parameter
-              : space == ".const" ? Space::constant : Space::global;
+    v.space = space == ".shared"  ? Space::shared
+              : space == ".local" ? Space::local
+              : space == ".param" ? Space::parameter
+              : space == ".const" ? Space::constant
+                                  : Space::global;
     Type type = Type::none;
     uint64_t alignment = 0;
     size_t vector = 1;

@@ -46,7 +46,8 @@ private:
     Body* body = nullptr;
     std::map<Place, Place> inlined;
     Place place{0, 0, 0};
-    std::map<std::string, unsigned> place_numbers;
+    std::map<std::pair<Place, Place>, unsigned> place_numbers;
+    std::map<Function*, std::vector<std::pair<Place, Place>>> places;  // innermost, outermost; files are named at the end of the text
     unsigned place_number = 0;
 
     const Token& now() const { return tokens[at]; }
@@ -75,6 +76,7 @@ private:
     const Variable* find_variable(std::string_view name) const;
     uint32_t frame(size_t bytes);
     void note_place();
+    void name_places();
 };
 
 // A register that tells where a thread is: "%tid.x". False for those that must be computed ("%clock").

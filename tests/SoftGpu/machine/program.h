@@ -43,21 +43,22 @@ struct Instruction {
     Space space = Space::generic;
     Flow flow = Flow::next;
     Rounding rounding = Rounding::nearest;
-    bool flush = false, saturate = false;  // .ftz, .sat
-    bool wide_address = true;              // the address register has 64 bits
+    bool flush = false, saturate = false;    // .ftz, .sat
+    bool wide_address = true;                // the address register has 64 bits
     bool strong = false, read_only = false;  // volatile or relaxed; ld.global.nc
-    uint8_t count = 1;                     // vector elements
-    uint8_t mode = 0;                      // what else the opcode says
-    bool negated = false;                  // of a predicate operand c
+    uint8_t count = 1;                       // vector elements
+    uint8_t mode = 0;                        // what else the opcode says
+    bool negated = false;                    // of a predicate operand c
     uint32_t target = nowhere, rejoin = nowhere;
-    int64_t value = 0;                     // offset of an address, or another number
-    const Operand* list = nullptr;         // vector operands
+    int64_t value = 0;              // offset of an address, or another number
+    const Operand* list = nullptr;  // vector operands
     const std::vector<uint32_t>* targets = nullptr;
     const Function* callee = nullptr;
-    uint32_t line = 0;                     // index into Function::places
+    uint32_t line = 0;  // index into Function::places
 };
 
-struct ParameterVariable {  // a .param variable: 32 times its bytes in the frame, lane after lane; of an entry, its place in the launch's block
+struct ParameterVariable {  // a .param variable: 32 times its bytes in the frame, lane after lane; of an entry, its place in the launch's
+                            // block
     uint32_t offset = 0, bytes = 0;
 };
 

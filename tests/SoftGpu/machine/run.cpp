@@ -82,7 +82,10 @@ Block& block_of_thread() {
 }  // namespace
 
 Run::Run(const Launch& launch)
-    : launch(launch), kernel(*launch.kernel), checks(settings().checks), seed(settings().seed),
+    : launch(launch),
+      kernel(*launch.kernel),
+      checks(settings().checks),
+      seed(settings().seed),
       epoch(checks && static_cast<uint64_t>(launch.grid.x) * launch.grid.y * launch.grid.z > 1 ? next_touch_epoch() : 0),
       multiprocessors(static_cast<unsigned>(settings().multiprocessors)) {
     const Function& f = *kernel.function;
@@ -110,7 +113,8 @@ void Run::note(Warp& w, const Instruction& i, unsigned lane, Fault fault, int co
     const unsigned n = w.number * lanes + lane;
     const Dim3 block = launch.block, thread{n % block.x, n / block.x % block.y, n / (block.x * block.y)};
     const std::string& place = w.function->places[i.line];
-    f.line = kernel.facts.name + (place.empty() ? "" : ", " + place) + ", block " + index(b.index, launch.grid) + ", thread " + index(thread, block) + ": " + what;
+    f.line = kernel.facts.name + (place.empty() ? "" : ", " + place) + ", block " + index(b.index, launch.grid) + ", thread " +
+             index(thread, block) + ": " + what;
 }
 
 void Run::publish() {
@@ -144,7 +148,8 @@ int run(const Launch& launch, Counters& counters) {
         const std::lock_guard<std::mutex> guard(lock);
         sum.add(block.counters);
     };
-    const unsigned wanted = settings().threads ? static_cast<unsigned>(settings().threads) : std::max(1u, std::thread::hardware_concurrency());
+    const unsigned wanted =
+        settings().threads ? static_cast<unsigned>(settings().threads) : std::max(1u, std::thread::hardware_concurrency());
     pool().run(static_cast<unsigned>(std::min<uint64_t>(wanted, blocks)), work);
     for (const uint64_t n : sum.by_kind) sum.instructions += n;
     sum.launches = 1;

@@ -40,7 +40,8 @@ bool Parser::statements() {
 bool Parser::directive() {
     if (now().is(".reg")) return registers();
     if (now().is(".loc")) return location();
-    if (now().is(".shared") || now().is(".local") || now().is(".param") || now().is(".global") || now().is(".const")) return variable(false);
+    if (now().is(".shared") || now().is(".local") || now().is(".param") || now().is(".global") || now().is(".const"))
+        return variable(false);
     if (now().is(".pragma")) {
         while (!now().is(';') && now().kind != TokenKind::end) take();
         return expect(';');
@@ -91,24 +92,28 @@ bool Parser::location() {
     return true;
 }
 
-// The innermost place, and the outermost if that is another file: "dialect.h:95 in layer_norm.cu:10".
 void Parser::note_place() {
-    std::string text = files[place.file] + ":" + std::to_string(place.line);
     Place outer = place;
     for (int step = 0; step < 16; ++step) {
         const auto it = inlined.find(outer);
         if (it == inlined.end()) break;
         outer = it->second;
     }
-    if (outer.file != place.file) text += " in " + files[outer.file] + ":" + std::to_string(outer.line);
-    const auto known = place_numbers.find(text);
-    if (known != place_numbers.end()) {
-        place_number = known->second;
-        return;
+    auto& all = places[body->function];
+    const auto [known, is_new] = place_numbers.emplace(std::make_pair(place, outer), static_cast<unsigned>(all.size()) + 1);
+    place_number = known->second;
+    if (is_new) all.emplace_back(place, outer);
+}
+
+// The innermost place, and the outermost if that is in another file: "dialect.h:95 in layer_norm.cu:10". 0 is no place.
+void Parser::name_places() {
+    for (const auto& [function, all] : places) {
+        function->places.assign(1, "");
+        for (const auto& [inner, outer] : all) {
+            std::string& text = function->places.emplace_back(files[inner.file] + ":" + std::to_string(inner.line));
+            if (outer.file != inner.file) text += " in " + files[outer.file] + ":" + std::to_string(outer.line);
+        }
     }
-    place_number = static_cast<unsigned>(body->function->places.size());
-    place_numbers[text] = place_number;
-    body->function->places.push_back(text);
 }
 
 bool Parser::statement() {

@@ -156,7 +156,8 @@ void Warp::call(const Instruction& i, uint32_t mask) {
     local_base = (local_top + 15) & ~15u;
     local_top = local_base + static_cast<uint32_t>(callee.local_bytes);
     if (local_top > local_stride) {
-        run->note(*this, i, static_cast<unsigned>(__builtin_ctz(mask)), Fault::out_of_bounds, illegal_address, "calls too deep for local memory");
+        run->note(*this, i, static_cast<unsigned>(__builtin_ctz(mask)), Fault::out_of_bounds, illegal_address,
+                  "calls too deep for local memory");
         local_top = static_cast<uint32_t>(local_stride);
     } else if (callee.local_bytes) {
         for_lanes(mask, [&](unsigned l) { std::memset(local_states + l * local_stride + local_base, 0, callee.local_bytes); });

@@ -24,9 +24,9 @@ struct Run {
     const Kernel& kernel;
     const bool checks;
     const uint64_t seed;
-    const uint32_t epoch;        // of the shadow of touches; 0: not kept
+    const uint32_t epoch;  // of the shadow of touches; 0: not kept
     const unsigned multiprocessors;
-    size_t local_bytes = 0;      // of a thread, for the kernel and all it may call
+    size_t local_bytes = 0;  // of a thread, for the kernel and all it may call
     std::atomic<int> result{success};
     std::atomic<bool> stopped{false};
 
@@ -84,15 +84,15 @@ struct Warp {
     const Instruction* barrier_at = nullptr;
     unsigned barrier = 0, barrier_threads = 0;
     uint32_t barrier_vote = 0, alive = 0;  // what bar.red brings; the lanes that began
-    std::vector<PendingCopy> copies;  // cp.async: done when waited for
+    std::vector<PendingCopy> copies;       // cp.async: done when waited for
     unsigned copy_group = 0;
-    unsigned number = 0;           // within the block
-    uint32_t time = 0;             // of the last barrier that this warp passed, of any kind
-    uint32_t local_base = 0;       // of the function's local variables
-    uint32_t local_top = 0;        // their end
-    size_t local_stride = 0;       // of a lane, over all frames
+    unsigned number = 0;      // within the block
+    uint32_t time = 0;        // of the last barrier that this warp passed, of any kind
+    uint32_t local_base = 0;  // of the function's local variables
+    uint32_t local_top = 0;   // their end
+    size_t local_stride = 0;  // of a lane, over all frames
     uint64_t executed = 0;
-    std::byte* local = nullptr;    // a lane's after another's
+    std::byte* local = nullptr;  // a lane's after another's
     uint8_t* local_states = nullptr;
     AlignedBytes registers, specials, local_memory, local_shadow;
     size_t frame_offset = 0, stack_base = 0;
@@ -108,7 +108,7 @@ struct Warp {
     void start(Run& r, Block& b, unsigned number, uint32_t alive);
     void execute(uint64_t quantum);  // until a barrier, the end, or so many instructions
     void diverge(uint32_t taken, uint32_t target, uint32_t other, uint32_t next, uint32_t rejoin_at);
-    void next_lanes();               // no lane of the running ones is left, or they reached their rejoin point
+    void next_lanes();  // no lane of the running ones is left, or they reached their rejoin point
     void call(const Instruction& i, uint32_t mask);
     void leave(uint32_t mask, bool exits);
 };

@@ -10,8 +10,27 @@
 
 #include "driver_test.h"
 
+namespace {
+
+// With two devices: a copy from one to the other.
+int peers() {
+    CUcontext contexts[2] = {};
+    CUdeviceptr values[2] = {};
+    int can = 0;
+    if (cuInit(0) || cuDeviceCanAccessPeer(&can, 0, 1) || !can) return 10;
+    for (int device : {0, 1})
+        if (cuCtxCreate_v2(&contexts[device], 0, device) || cuMemAlloc_v2(&values[device], 4)) return 11;
+    if (cuCtxEnablePeerAccess(contexts[0], 0) || cuCtxEnablePeerAccess(contexts[0], 0) != CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED) return 12;
+    if (cuMemsetD32_v2(values[1], 6, 1) || cuMemcpyPeerAsync(values[0], contexts[0], values[1], contexts[1], 4, nullptr)) return 13;
+    if (cuCtxSynchronize() || number_at(values[0]) != 6) return 14;
+    return softgpuTakeFindings(nullptr, 0) ? 15 : 0;
+}
+
+}  // namespace
+
 int child_process(const char* name) {
     auto kind = std::string(name);
+    if (kind == "peers") return peers();
     int count = 0;
     if (cuDeviceGetCount(&count) != CUDA_ERROR_NOT_INITIALIZED) return 1;
     if (cuInit(0)) return 2;
@@ -62,6 +81,8 @@ TEST(failures_from_the_environment) {
     EQUAL(5, run_child("plain", {{"SOFTGPU_FAIL", "cuMemAlloc_v2:2:1,cuMemFree_v2:1:0"}}));
     EQUAL(2, run_child("plain", {{"SOFTGPU_DEVICES", "0"}}));
 }
+
+TEST(two_devices) { EQUAL(0, run_child("peers", {{"SOFTGPU_DEVICES", "2"}})); }
 
 TEST(findings_and_counters_of_several_processes) {
     Folder folder;
