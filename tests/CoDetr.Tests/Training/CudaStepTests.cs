@@ -28,7 +28,7 @@ public sealed class CudaStepTests : IDisposable
     [Fact]
     public void AStepIsThatOfTheCpu()
     {
-        Run expected = Steps(cpu, 1, sgd: true, side: 64), found = Steps(cuda, 1, sgd: true, side: 64);
+        Run expected = Steps(cpu, 1, sgd: true, side: 64, levels: 4), found = Steps(cuda, 1, sgd: true, side: 64, levels: 4);
         Close(expected.Reports[0].Losses, found.Reports[0].Losses, 1e-5, "losses");
         Close([expected.Reports[0].GradientNorm], [found.Reports[0].GradientNorm], 1e-4, "norm of the gradients");
         Close(expected.Moved, found.Moved, 1e-4, "change of the weights"); // each gradient, clipped
@@ -37,12 +37,24 @@ public sealed class CudaStepTests : IDisposable
 
     /// <summary>AdamW's first steps are as long for a small gradient as for a large one, so that rounding errors grow: the first steps agree best.</summary>
     [Fact]
-    public void TwentyStepsFollowTheCpu() => Follow(20, DType.F32, first: 1e-5, later: 0.03);
+    public void TwentyStepsFollowTheCpu() => Follow(20, DType.F32, first: 1e-5, later: 1e-3);
 
+    /// <summary>
+    /// Three levels: the fourth would be one pixel of pictures this small, and group normalisation of the two numbers that a group then has turns the rounding
+    /// of what is stored into gradients of any size. With the eight bits of bf16 other proposals are chosen and matched, which shows in the loss.
+    /// </summary>
     [Theory]
-    [InlineData("BF16", 0.01)]
-    [InlineData("F16", 1e-3)]
-    public void ShortStorageFollowsF32(string precision, double first) => Follow(6, Enum.Parse<DType>(precision), first, later: 0.1);
+    [InlineData("BF16", 0.05, 0.1)]
+    [InlineData("F16", 1e-3, 0.02)]
+    public void ShortStorageFollowsF32(string precision, double first, double later) => Follow(6, Enum.Parse<DType>(precision), first, later);
+
+    [Fact]
+    public void AnUpdateWhoseGradientsOverflowIsLeftOut()
+    {
+        Run run = Steps(cuda, 1, DType.F16, lossScale: 1 << 24);
+        Assert.Equal((false, 1 << 24), (run.Reports[0].IsUpdated, run.Reports[0].LossScale));
+        Assert.All(run.Moved, change => Assert.Equal(0, change));
+    }
 
     public void Dispose()
     {
@@ -74,8 +86,8 @@ public sealed class CudaStepTests : IDisposable
                 Assert.Equal(e.Total, f.Total, (i == 0 ? first : later) * e.Total);
             }
 
-            Assert.Equal(expected.Reports[0].GradientNorm, found.Reports[0].GradientNorm, 10 * first * expected.Reports[0].GradientNorm);
-            Assert.True(found.Reports[^1].Total < found.Reports[0].Total, "the loss goes down");
+            Assert.Equal(expected.Reports[0].GradientNorm, found.Reports[0].GradientNorm, 2 * first * expected.Reports[0].GradientNorm);
+            Assert.True(found.Reports[(steps - 1) / Batches * Batches].Total < found.Reports[0].Total, "the loss of the first batch goes down");
         }
         finally
         {
@@ -83,16 +95,21 @@ public sealed class CudaStepTests : IDisposable
         }
     }
 
-    private Run Steps(Device device, int steps, DType precision = DType.F32, bool sgd = false, int side = 48)
+    private Run Steps(Device device, int steps, DType precision = DType.F32, bool sgd = false, int side = 48, int levels = 3, double lossScale = 1024)
     {
         Device.Default = device;
         DatasetPart part = DatasetFolder.OpenTrain(folder.Path);
         Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = 2, Training = true, Pipeline = new Augmentation { TestShortEdge = side }.ForTesting() });
-        using DeformableDetr model = new(ModelZoo.Config("deformable-detr-tiny", 2) with { Queries = 40 }) { IsTraining = true, Precision = precision };
+        using DeformableDetr model = new(ModelZoo.Config("deformable-detr-tiny", 2) with { Queries = 40, Levels = levels }) { IsTraining = true, Precision = precision };
         model.Initialize(0);
         MovePointsOffCenters(model);
         using FlatParameters flat = new(model);
         LossScale scale = new(precision);
+        if (precision == DType.F16)
+        {
+            scale.Restore(lossScale, 0);
+        }
+
         using Optimizer optimizer = sgd ? new Sgd(flat, [], 1e-4, 0.1) { LossScale = scale } : new AdamW(flat, [], 1e-4, 0.1) { LossScale = scale };
         TrainingStep step = new(model.Losses, flat, optimizer);
         float[] start = flat.Trained.ToArray();
