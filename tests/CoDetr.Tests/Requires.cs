@@ -12,6 +12,13 @@ internal static class Requires
         Part(CoDetr.SoftGpu.SoftGpuLibrary.IsInUse, "The soft GPU was not found. Type: scripts/build-softgpu.sh artifacts/softgpu");
     }
 
+    /// <summary>NVRTC, and a GPU or the soft one.</summary>
+    internal static void Gpu()
+    {
+        Nvrtc();
+        Part(CoDetr.SoftGpu.SoftGpuLibrary.IsInUse || Tensors.Device.Default is Tensors.CudaDevice, "Neither a GPU nor the soft GPU was found. Type: scripts/build-softgpu.sh artifacts/softgpu");
+    }
+
     internal static void Part(bool isThere, string otherwise)
     {
         if (!isThere && Environment.GetEnvironmentVariable("CI") is { Length: > 0 })

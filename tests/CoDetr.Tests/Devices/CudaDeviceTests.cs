@@ -4,7 +4,7 @@ using CoDetr.Tensors;
 
 namespace CoDetr.Tests.Devices;
 
-/// <summary>The CUDA device on the soft GPU: memory, copies, launches, recordings.</summary>
+/// <summary>The CUDA device, on a card or the soft GPU: memory, copies, launches, recordings.</summary>
 [Collection(Alone.Name)] // settings and findings of the soft GPU are the process's
 public sealed class CudaDeviceTests : IDisposable
 {
@@ -13,7 +13,7 @@ public sealed class CudaDeviceTests : IDisposable
 
     public CudaDeviceTests()
     {
-        Requires.SoftGpu();
+        Requires.Gpu();
         using EnvironmentSetting pool = new("CODETR_POOL", null); // a checking run switches it off
         device = new CudaDevice();
     }

@@ -20,7 +20,7 @@ public sealed class CudaStepTests : IDisposable
 
     public CudaStepTests()
     {
-        Requires.SoftGpu();
+        Requires.Gpu();
         cuda = new CudaDevice();
         DrawnData.Write(folder.Path);
     }

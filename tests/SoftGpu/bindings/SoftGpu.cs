@@ -64,9 +64,14 @@ internal static unsafe class SoftGpuLibrary
     internal static KernelCounters[] TakeCounters() =>
         Text("softgpuTakeCounters", 1 << 20) is { Length: > 0 } json ? JsonSerializer.Deserialize<KernelCounters[]>(json)! : [];
 
-    /// <summary>Changes a setting (README.md of the soft GPU lists them).</summary>
+    /// <summary>Changes a setting (README.md of the soft GPU lists them); with a real driver there is nothing to set.</summary>
     internal static void Configure(string name, string value)
     {
+        if (!IsInUse)
+        {
+            return;
+        }
+
         fixed (byte* n = Encoding.UTF8.GetBytes(name + '\0'), v = Encoding.UTF8.GetBytes(value + '\0'))
         {
             if (((delegate* unmanaged<byte*, byte*, int>)Entry("softgpuConfigure"))(n, v) == 0)
