@@ -67,6 +67,8 @@ public sealed unsafe class CudaDevice : Device, IDisposable
 
     internal CudaCard Card { get; }
 
+    internal override int MostScratchBytes => Card.SharedBytes - 4096; // what a kernel itself keeps there
+
     /// <summary>The stream on which everything is launched.</summary>
     internal nint Stream => stream;
 
