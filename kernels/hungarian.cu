@@ -93,9 +93,11 @@ FN void assign(const T* cost, const Assignment& a, double forbidden) {
     }
 }
 
-// match[p, q]: the truth that prediction q answers for, or -1. bad[p]: how many costs were not finite.
+// match[p, q]: the truth that prediction q answers for, or -1. bad[p]: how many costs were not finite. A problem needs `doubles` numbers of
+// memory: the team's scratch, or its part of the workspace where a team has less.
 template <class T>
-FN void hungarian(int* match, int* bad, const T* cost, const int* counts, int problems, int images, int most, int predictions) {
+FN void hungarian(int* match, int* bad, double* workspace, const T* cost, const int* counts, int problems, int images, int most,
+                  int predictions, int doubles) {
     TEAM_LOOP (p, problems) {
         const int truths = counts[p % images];
         const bool turned = predictions > truths;  // rows are the fewer; the predictions if equal
@@ -104,14 +106,14 @@ FN void hungarian(int* match, int* bad, const T* cost, const int* counts, int pr
         a.columns = turned ? predictions : truths;
         a.row_step = turned ? predictions : 1;
         a.column_step = turned ? 1 : predictions;
-        TEAM_SCRATCH(double, u, a.rows);
-        TEAM_SCRATCH(double, v, a.columns);
-        TEAM_SCRATCH(double, length, a.columns);
-        TEAM_SCRATCH(int, path, a.columns);
-        TEAM_SCRATCH(int, row_of, a.columns);
-        TEAM_SCRATCH(int, column_of, a.rows);
-        TEAM_SCRATCH(int, open, a.columns);
-        a.u = u, a.v = v, a.length = length, a.path = path, a.row_of = row_of, a.column_of = column_of, a.open = open;
+        TEAM_SCRATCH(double, own_memory, workspace ? 0 : doubles);
+        a.u = workspace ? workspace + p * doubles : own_memory;
+        a.v = a.u + a.rows;
+        a.length = a.v + a.columns;
+        a.path = (int*)(a.length + a.columns);
+        a.row_of = a.path + a.columns;
+        a.open = a.row_of + a.columns;
+        a.column_of = a.open + a.columns;
 
         const T* own = cost + p * most * predictions;
         const int all = truths * predictions;
@@ -137,11 +139,13 @@ FN void hungarian(int* match, int* bad, const T* cost, const int* counts, int pr
 }
 
 KERNEL(hungarian_f32, int* match, int* bad,   // [problems, predictions], [problems]
+       double* workspace,                     // [problems, doubles] or null
        const float* cost, const int* counts,  // [problems, most, predictions], [images]: truths of problem p are those of image p % images
-       int problems, int images, int most, int predictions) {
-    hungarian(match, bad, cost, counts, problems, images, most, predictions);
+       int problems, int images, int most, int predictions, int doubles) {
+    hungarian(match, bad, workspace, cost, counts, problems, images, most, predictions, doubles);
 }
 
-KERNEL(hungarian_f64, int* match, int* bad, const double* cost, const int* counts, int problems, int images, int most, int predictions) {
-    hungarian(match, bad, cost, counts, problems, images, most, predictions);
+KERNEL(hungarian_f64, int* match, int* bad, double* workspace, const double* cost, const int* counts, int problems, int images, int most,
+       int predictions, int doubles) {
+    hungarian(match, bad, workspace, cost, counts, problems, images, most, predictions, doubles);
 }

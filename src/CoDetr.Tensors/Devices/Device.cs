@@ -41,6 +41,9 @@ public abstract class Device
     /// <summary>How often the host has waited for the device so far: downloads and synchronisations.</summary>
     public abstract long Waits { get; }
 
+    /// <summary>The most scratch that a team can have; an op that may need more brings memory of its own.</summary>
+    internal virtual int MostScratchBytes => int.MaxValue;
+
     /// <summary>Whether activations can be stored as this type.</summary>
     public virtual bool Stores(DType dtype) => dtype.IsFloat;
 

@@ -21,10 +21,12 @@ public static class HungarianOp
             Check.That(images > 0 && problems % images == 0, $"{problems} problems do not divide among {images} pictures.");
             Tensor match = Tensor.Empty([problems, predictions], DType.I32, cost.Device), bad = Tensor.Empty([problems], DType.I32, cost.Device);
             int columns = Math.Max(most, predictions), rows = Math.Min(most, predictions);
-            int scratch = (28 * columns) + (12 * rows) + 64;
+            int doubles = rows + (2 * columns) + ((rows + (3 * columns) + 1) / 2), scratch = doubles * sizeof(double);
             long operations = (long)rows * rows * columns;
+            Tensor? workspace = scratch <= cost.Device.MostScratchBytes ? null : Tensor.Empty([problems, doubles], DType.F64, cost.Device);
             cost.Device.Launch(
-                cost.DType == DType.F64 ? Double : Single, Work.Teams(problems, columns, scratch, operations), match, bad, cost, counts, problems, images, most, predictions);
+                cost.DType == DType.F64 ? Double : Single, Work.Teams(problems, columns, workspace is null ? scratch : 0, operations), match, bad, workspace,
+                cost, counts, problems, images, most, predictions, doubles);
             return (match, bad);
         }
     }

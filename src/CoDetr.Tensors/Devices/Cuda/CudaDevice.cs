@@ -68,6 +68,8 @@ public sealed unsafe class CudaDevice : Device, IDisposable
 
     internal CudaProducts Products { get; }
 
+    internal override int MostScratchBytes => Card.SharedBytes - 4096; // what a kernel itself keeps there
+
     /// <summary>The stream on which everything is launched.</summary>
     internal nint Stream => stream;
 
