@@ -9,6 +9,8 @@ namespace CoDetr.Detection;
 public sealed record ImageBatch(Tensor Images, IReadOnlyList<ImageSize> Sizes, Tensor ValidSizes)
 {
     /// <summary>Uploads the sizes.</summary>
+    /// <param name="images"><c>f32[batch, height, width, 3]</c></param>
+    /// <param name="sizes">Each picture's size before padding, in pixels of the network's input.</param>
     public ImageBatch(Tensor images, IReadOnlyList<ImageSize> sizes)
         : this(images, sizes, Upload(sizes))
     {
