@@ -43,17 +43,16 @@ kernels() { # every kernel by the host compiler that the build did not take, the
     case $(scripts/find-compiler.sh) in g++) other=clang++-19 ;; esac
     if command -v $other >/dev/null; then
         quietly scripts/build-kernels.sh artifacts/kernels-other $other || return 1
-        CODETR_KERNELS=$PWD/artifacts/kernels-other quietly $tests -noColor -namespace 'CoDetr.Tests.Ops*' -namespace 'CoDetr.Tests.Devices*' || return 1
+        CODETR_KERNELS=$PWD/artifacts/kernels-other quietly $tests -noColor -namespace 'CoDetr.Tests.Ops*' || return 1
     else
         skip "$other: scripts/install-toolchain.sh" || return 1
     fi
     quietly $tests -noColor -namespace 'CoDetr.Tests.Kernels*'
 }
 
-tests() { # the CUDA device's own tests want the soft GPU; its training steps have their stage
-    quietly scripts/build-softgpu.sh "$softgpu" || return 1
+tests() { # all that needs no GPU; what runs on one has the soft GPU's stage
     quietly $tests -noColor -namespace- 'CoDetr.Tests.Kernels*' -namespace- 'CoDetr.Tests.Docs*' -namespace- 'CoDetr.Tests.Sanitize*' \
-        -class- 'CoDetr.Tests.Training.CudaStepTests'
+        -class- 'CoDetr.Tests.Devices.Cuda*' -class- 'CoDetr.Tests.Training.CudaStepTests'
 }
 
 golden() { # [DIR] [--claimed]
@@ -78,7 +77,7 @@ on_softgpu() { # SEED POOL CAPABILITY COMMAND…: with the soft GPU in place of 
 }
 
 softgpu() { # the real PTX of every kernel, executed: ops, golden cases and training steps on the CUDA device, and what the kernels move
-    local device=(-namespace 'CoDetr.Tests.Ops*' -namespace 'CoDetr.Tests.Devices*' -class 'CoDetr.Tests.Training.CudaStepTests')
+    local device=(-namespace 'CoDetr.Tests.Ops*' -namespace 'CoDetr.Tests.Devices*') step=(-class 'CoDetr.Tests.Training.CudaStepTests')
     local golden=(artifacts/bin/CoDetr.Golden/release/CoDetr.Golden tests/golden --only 'ops/*' --only 'losses/*' --only 'assign/*' --only 'modules/*')
     if [ -z "$(ldconfig -p | grep -E 'libnvrtc\.so\.1[123]')" ] && [ -z "${CODETR_NVRTC:-}" ]; then
         skip "NVRTC: scripts/install-nvrtc.sh"
@@ -88,7 +87,8 @@ softgpu() { # the real PTX of every kernel, executed: ops, golden cases and trai
     quietly "$softgpu/softgpu-tests" || return 1
     quietly "$softgpu/softgpu-driver-tests" || return 1
     on_softgpu 1 0 80 $tests -noColor -parallelMode none "${device[@]}" || return 1
-    on_softgpu 2 1 80 "${golden[@]}" || return 1
+    on_softgpu 2 1 80 $tests -noColor -parallelMode none "${step[@]}" || return 1
+    on_softgpu 3 1 80 "${golden[@]}" || return 1
     if [ -n "$full" ]; then
         on_softgpu 2 0 75 $tests -noColor -parallelMode none "${device[@]}" || return 1
         on_softgpu 3 1 90 $tests -noColor -parallelMode none "${device[@]}" || return 1

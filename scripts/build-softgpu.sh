@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the soft GPU, a stand-in for the CUDA driver library that executes PTX on the CPU; only what changed.
-#   build-softgpu.sh OUT [CXX]     OUT gets libcuda.so.1, softgpu-tests and softgpu-driver-tests; CODETR_CXX or CXX choose the compiler
+#   build-softgpu.sh OUT [CXX]     OUT gets libcuda.so.1, the stand-ins libcublasLt.so.12 and libcudnn.so.9,
+#                                softgpu-tests and softgpu-driver-tests; CODETR_CXX or CXX choose the compiler
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$1
@@ -50,7 +51,7 @@ while read -r file; do
     name=${file#"$source"/}
     object=$out/obj/${name//\//_}.o
     jobs+=("compile $file $object $flags -MMD")
-    case $name in tests/driver_*) driver_tests+=("$object") ;; tests/*) tests+=("$object") ;; *) library+=("$object") ;; esac
+    case $name in libraries/*) ;; tests/driver_*) driver_tests+=("$object") ;; tests/*) tests+=("$object") ;; *) library+=("$object") ;; esac
 done < <(find "$source" -name '*.cpp' | sort)
 printf '%s\0' "${jobs[@]}" | xargs -0 -P "$(nproc)" -I{} bash -euc '{}'
 
@@ -64,6 +65,8 @@ link() { # TARGET OBJECTS AND FLAGS…
     fi
 }
 link "$out/libcuda.so.1" -shared -Wl,-soname,libcuda.so.1 -Wl,--no-undefined "${library[@]}" -pthread
+link "$out/libcublasLt.so.12" -shared -Wl,-soname,libcublasLt.so.12 "$out/obj/libraries_cublaslt.cpp.o" -ldl
+link "$out/libcudnn.so.9" -shared -Wl,-soname,libcudnn.so.9 "$out/obj/libraries_cudnn.cpp.o" -ldl
 # The tests reach inside, so they take the objects, not the library's few exported names.
 if [ ${#tests[@]} -gt 0 ]; then link "$out/softgpu-tests" "${tests[@]}" "${library[@]}" -pthread -ldl; fi
 # The driver's tests are a client like any other.

@@ -1,5 +1,5 @@
-// Convolutions over channels-last maps as products whose operand a (forward, backward data) or b (backward weight) is never whole in memory:
-// row r of it holds what place r of a grid sees of an image, (taps_h, taps_w, channels). Groups are the products of a batch.
+// Convolutions over channels-last maps as products whose operand a (forward, backward data) or b (backward weight) is never whole in
+// memory: row r of it holds what place r of a grid sees of an image, (taps_h, taps_w, channels). Groups are the products of a batch.
 #include "cuda/tile.h"
 
 // One direction of a grid over an image: place i and tap t meet it at i · step + first + t · tap_step, if that is inside.
@@ -7,14 +7,16 @@ struct Axis {
     int places, taps, extent, step, first, tap_step;
 };
 
-// Mirrored by the managed side. Backward data goes over the pixels of one phase (row % stride_h, column % stride_w), which meet the same taps.
+// Mirrored by the managed side. Backward data goes over the pixels of one phase (row % stride_h, column % stride_w), which meet the same
+// taps.
 struct Convolution {
     Product product;
     Axis rows, cols;
     int images, channels;  // of one group
     int pixel;             // elements from one pixel to the next
     int unused;
-    index_t weight_row, tap_row, tap_col;  // backward data: elements from one output channel's weights to the next, from one tap to the next
+    index_t weight_row, tap_row,
+        tap_col;  // backward data: elements from one output channel's weights to the next, from one tap to the next
 };
 
 // Where an element of a row of the operand lies in it; goes on by any number of elements.
@@ -27,8 +29,7 @@ struct Tap {
         channel = k % p.channels, row = tap / p.cols.taps, col = tap % p.cols.taps;
     }
     METHOD void move(const Convolution& p, int by) {
-        _Pragma("unroll 1") for (channel += by; channel >= p.channels; channel -= p.channels)
-            if (++col == p.cols.taps) col = 0, ++row;
+        _Pragma("unroll 1") for (channel += by; channel >= p.channels; channel -= p.channels) if (++col == p.cols.taps) col = 0, ++row;
     }
 };
 
@@ -42,8 +43,7 @@ struct GridPlace {
         image = line / p.rows.places, row = line % p.rows.places, col = r % p.cols.places;
     }
     METHOD void move(const Convolution& p, int by) {
-        _Pragma("unroll 1") for (col += by; col >= p.cols.places; col -= p.cols.places)
-            if (++row == p.rows.places) row = 0, ++image;
+        _Pragma("unroll 1") for (col += by; col >= p.cols.places; col -= p.cols.places) if (++row == p.rows.places) row = 0, ++image;
     }
 };
 
@@ -60,8 +60,7 @@ struct Patches {
 
     METHOD Patches(const Convolution& p, const void* image, bool single, bool whole, int first, int k_begin)
         : p(p), image((const char*)image), single(single), whole(whole), tap(p, (k_major ? first : k_begin) + share.chunk() * kChunk) {
-        UNROLL for (int j = 0; j < kCount; ++j)
-            place[j] = GridPlace(p, (k_major ? k_begin : first) + share.line() + j * share.between());
+        UNROLL for (int j = 0; j < kCount; ++j) place[j] = GridPlace(p, (k_major ? k_begin : first) + share.line() + j * share.between());
     }
     // Where a place's tap lies, or null outside.
     METHOD const char* at(const GridPlace& from, const Tap& tap) const {
@@ -106,7 +105,10 @@ struct Weights {
     Tap line[kCount];
 
     METHOD Weights(const Convolution& p, const void* weights, bool single, bool whole, int first, int count, int k_begin)
-        : p(p), weights((const char*)weights + (first + share.chunk() * kChunk) * (single ? 4 : sizeof(real))), single(single), whole(whole),
+        : p(p),
+          weights((const char*)weights + (first + share.chunk() * kChunk) * (single ? 4 : sizeof(real))),
+          single(single),
+          whole(whole),
           along(count - first - share.chunk() * kChunk) {
         UNROLL for (int j = 0; j < kCount; ++j) line[j] = Tap(p, k_begin + share.line() + j * share.between());
     }
@@ -116,9 +118,7 @@ struct Weights {
             read_chunk(chunks[j], weights + at * (single ? 4 : sizeof(real)), line[j].row < p.rows.taps ? along : 0, whole, single);
         }
     }
-    METHOD void advance() {
-        UNROLL for (int j = 0; j < kCount; ++j) line[j].move(p, kDepth);
-    }
+    METHOD void advance() { UNROLL for (int j = 0; j < kCount; ++j) line[j].move(p, kDepth); }
 };
 
 FN const char* operand_of(const void* data, int product, index_t step, bool single) {
@@ -133,8 +133,8 @@ FN void forward(const Convolution& c) {
     const bool single_a = is_single(p.single_a), single_b = is_single(p.single_b);
     Patches<Tile::kM, Tile::kThreads, false> patches(c, operand_of(p.a, place.product, p.step_a, single_a), single_a, p.whole_a, place.row,
                                                      place.k_begin);
-    Matrix<Tile::kN, Tile::kThreads> weights(operand_of(p.b, place.product, p.step_b, single_b), p.ldb, false, single_b, p.whole_b, place.col,
-                                             p.n, place.k_begin, place.k_end);
+    Matrix<Tile::kN, Tile::kThreads> weights(operand_of(p.b, place.product, p.step_b, single_b), p.ldb, false, single_b, p.whole_b,
+                                             place.col, p.n, place.k_begin, place.k_end);
     multiply_tile(p, place, shared, patches, weights);
 }
 
@@ -157,8 +157,8 @@ FN void backward_weight(const Convolution& c) {
     const Product& p = c.product;
     const Place<Tile> place(p);
     const bool single_a = is_single(p.single_a), single_b = is_single(p.single_b);
-    Matrix<Tile::kM, Tile::kThreads> outputs(operand_of(p.a, place.product, p.step_a, single_a), p.lda, true, single_a, p.whole_a, place.row,
-                                             p.m, place.k_begin, place.k_end);
+    Matrix<Tile::kM, Tile::kThreads> outputs(operand_of(p.a, place.product, p.step_a, single_a), p.lda, true, single_a, p.whole_a,
+                                             place.row, p.m, place.k_begin, place.k_end);
     Patches<Tile::kN, Tile::kThreads, true> patches(c, operand_of(p.b, place.product, p.step_b, single_b), single_b, p.whole_b, place.col,
                                                     place.k_begin);
     multiply_tile(p, place, shared, outputs, patches);

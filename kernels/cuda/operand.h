@@ -1,5 +1,5 @@
-// The operands of a product on their way to shared memory. A block's tile of an operand is `size` rows of a (or columns of b) by kDepth of k,
-// and is read along whichever direction lies contiguous in memory ("along"); a line is what lies across: k_major says that lines are k.
+// The operands of a product on their way to shared memory. A block's tile of an operand is `size` rows of a (or columns of b) by kDepth of
+// k, and is read along whichever direction lies contiguous in memory ("along"); a line is what lies across: k_major says that lines are k.
 #pragma once
 #include "kernel.h"
 
@@ -40,7 +40,8 @@ FN void read_chunk(Chunk& chunk, const char* from, int count, bool whole, bool s
     if (count <= 0) {
         UNROLL for (int w = 0; w < kChunk; ++w) chunk.word[w] = 0;
     } else if (!whole || count < kChunk) {
-        UNROLL for (int e = 0; e < kChunk; ++e) read_element(chunk, e, e < count ? from + e * (single ? 4 : sizeof(real)) : nullptr, single);
+        UNROLL for (int e = 0; e < kChunk; ++e)
+            read_element(chunk, e, e < count ? from + e * (single ? 4 : sizeof(real)) : nullptr, single);
     } else if (single) {
         UNROLL for (int w = 0; w < kChunk; w += 4) {
             const uint4 v = *(const uint4*)(from + 4 * w);
@@ -105,8 +106,7 @@ FN void put_chunk(SharedTile<size>& tile, const Chunk& chunk, bool k_major, int 
     if constexpr (kTensor) {
         uint4 v = {chunk.word[0], chunk.word[1], chunk.word[2], chunk.word[3]};
         if (single) {
-            UNROLL for (int w = 0; w < 4; ++w)
-                (&v.x)[w] = pack(__uint_as_float(chunk.word[2 * w]), __uint_as_float(chunk.word[2 * w + 1]));
+            UNROLL for (int w = 0; w < 4; ++w)(&v.x)[w] = pack(__uint_as_float(chunk.word[2 * w]), __uint_as_float(chunk.word[2 * w + 1]));
         }
         tile.at[k_major ? line * (size / 8) + exchanged<size / 8>(c, line) : line * 4 + exchanged<4>(c, line)] = v;
     } else {

@@ -9,17 +9,17 @@ enum { kRelu = 1, kGelu = 2, kSilu = 3 };
 struct Product {
     const void *a, *b;
     void* c;
-    const float *scale, *bias;  // [n] or null
-    const void* residual;       // like c or null
-    float* partial;             // [splits, batch, m, n]: sums of parts of k, if there is more than one part
-    index_t lda, ldb, ldc;      // elements from one stored row to the next
+    const float *scale, *bias;               // [n] or null
+    const void* residual;                    // like c or null
+    float* partial;                          // [splits, batch, m, n]: sums of parts of k, if there is more than one part
+    index_t lda, ldb, ldc;                   // elements from one stored row to the next
     index_t step_a, step_b, step_c, step_n;  // elements from one product of the batch to the next; step_n: of scale and bias
     // If places_w is not 0, row r of c is place (r / places_w / places_h, r / places_w % places_h, r % places_w), these steps apart.
     index_t image_step, row_step;  // ldc is the step of a place
     int places_h, places_w;
     int m, n, k, batch;
-    int splits, depth;           // k is cut into so many parts of `depth`, a multiple of kDepth
-    int k_major_a, k_major_b;    // a is stored (k, m), b is stored (k, n)
+    int splits, depth;                 // k is cut into so many parts of `depth`, a multiple of kDepth
+    int k_major_a, k_major_b;          // a is stored (k, m), b is stored (k, n)
     int single_a, single_b, single_c;  // float, else real
     int whole_a, whole_b, whole_c;     // chunks of a and b, and fours of c, lie aligned
     int activation, accumulate;
@@ -40,16 +40,14 @@ FN float4 read_four(const void* from, index_t at, int count, bool whole, bool si
     if (single) {
         const float* p = (const float*)from + at;
         if (whole && count == 4) return *(const float4*)p;
-        UNROLL for (int e = 0; e < 4; ++e)
-            if (e < count) v[e] = p[e];
+        UNROLL for (int e = 0; e < 4; ++e) if (e < count) v[e] = p[e];
     } else {
         const uint16_t* p = (const uint16_t*)from + at;
         if (whole && count == 4) {
             const ushort4 r = *(const ushort4*)p;
             return make_float4(real_of(r.x), real_of(r.y), real_of(r.z), real_of(r.w));
         }
-        UNROLL for (int e = 0; e < 4; ++e)
-            if (e < count) v[e] = real_of(p[e]);
+        UNROLL for (int e = 0; e < 4; ++e) if (e < count) v[e] = real_of(p[e]);
     }
     return make_float4(v[0], v[1], v[2], v[3]);
 }
@@ -61,16 +59,14 @@ FN void write_four(void* to, index_t at, float4 v, int count, bool whole, bool s
         if (whole && count == 4) {
             *(float4*)p = v;
         } else {
-            UNROLL for (int e = 0; e < 4; ++e)
-                if (e < count) p[e] = values[e];
+            UNROLL for (int e = 0; e < 4; ++e) if (e < count) p[e] = values[e];
         }
     } else {
         uint16_t* p = (uint16_t*)to + at;
         if (whole && count == 4) {
             *(ushort4*)p = make_ushort4(bits_of(v.x), bits_of(v.y), bits_of(v.z), bits_of(v.w));
         } else {
-            UNROLL for (int e = 0; e < 4; ++e)
-                if (e < count) p[e] = bits_of(values[e]);
+            UNROLL for (int e = 0; e < 4; ++e) if (e < count) p[e] = bits_of(values[e]);
         }
     }
 }

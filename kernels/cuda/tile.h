@@ -54,10 +54,10 @@ FN void multiply_plain(const float* a, const float* b, typename Tile::Sums& sums
     UNROLL for (int q = 0; q < 4; ++q) {
         UNROLL for (int k = 4 * q; k < 4 * q + 4; ++k) {
             float av[4 * Tile::kRows], bv[4 * Tile::kCols];
-            UNROLL for (int i = 0; i < Tile::kRows; ++i)
-                *(float4*)(av + 4 * i) = *(const float4*)(a + k * Tile::kM + (row + 16 * i ^ 8 * q));
-            UNROLL for (int j = 0; j < Tile::kCols; ++j)
-                *(float4*)(bv + 4 * j) = *(const float4*)(b + k * Tile::kN + 32 * j + (col ^ 8 * q));
+            UNROLL for (int i = 0; i < Tile::kRows; ++i) * (float4*)(av + 4 * i) =
+                *(const float4*)(a + k * Tile::kM + (row + 16 * i ^ 8 * q));
+            UNROLL for (int j = 0; j < Tile::kCols; ++j) * (float4*)(bv + 4 * j) =
+                *(const float4*)(b + k * Tile::kN + 32 * j + (col ^ 8 * q));
             UNROLL for (int i = 0; i < 4 * Tile::kRows; ++i) {
                 UNROLL for (int j = 0; j < 4 * Tile::kCols; ++j) sums.v[i / 4][i % 4 * 4 * Tile::kCols + j] += av[i] * bv[j];
             }
@@ -88,14 +88,14 @@ FN void read_fragments(uint32_t (&v)[4], const SharedTile<size>& tile, bool k_ma
     }
 }
 
-#define MMA_16(type)                                                                                               \
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." type "." type                                            \
-                 ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"                            \
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                                                  \
+#define MMA_16(type)                                                                    \
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." type "." type                 \
+                 ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                       \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
-#define MMA_8(i)                                                                                                   \
+#define MMA_8(i)                                                                                                        \
     asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};" \
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                                                  \
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                                                       \
                  : "r"(a[2 * i]), "r"(a[2 * i + 1]), "r"(b[i]))
 
 // c[16, 8] += a[16, 16] b[16, 8], spread over a warp.

@@ -8,7 +8,7 @@ namespace CoDetr.Detection;
 /// <param name="ValidSizes">The same on the device, <c>f32[batch, 2]</c>: height and width.</param>
 public sealed record ImageBatch(Tensor Images, IReadOnlyList<ImageSize> Sizes, Tensor ValidSizes)
 {
-    /// <summary>Uploads the sizes.</summary>
+    /// <summary>Uploads the sizes; images are <c>f32[batch, height, width, 3]</c>.</summary>
     public ImageBatch(Tensor images, IReadOnlyList<ImageSize> sizes)
         : this(images, sizes, Upload(sizes))
     {

@@ -27,7 +27,7 @@ public readonly record struct UpdateNumbers(
     /// <summary>As the kernels read them, <c>f64[5]</c>.</summary>
     public double[] ToArray() => [Rate, FirstCorrection, SecondCorrection, Unscale, AverageShare];
 
-    /// <summary>On a device; a training step sends them along with its batch instead.</summary>
+    /// <summary>On a device, <c>f64[5]</c>; a training step sends them along with its batch instead.</summary>
     public Tensor Upload(Device device) => Tensor.From<double>(ToArray(), [Count], device);
 }
 
@@ -106,9 +106,9 @@ public static class OptimizerOp
         }
 
         /// <summary>Losses, and behind them the norm of the gradients without their scale, NaN if a loss is not finite: what a step reports.</summary>
-        /// <param name="norm">The gradients' global norm, <c>f32[1]</c>; this tensor is <c>f32[losses]</c>.</param>
+        /// <param name="norm">The gradients' global norm, <c>f32[1]</c>; this tensor is <c>f32[n]</c>.</param>
         /// <param name="numbers"><c>f64[5]</c>: <see cref="UpdateNumbers"/></param>
-        /// <returns><c>f32[losses + 1]</c></returns>
+        /// <returns><c>f32[n + 1]</c></returns>
         public Tensor WithNorm(Tensor norm, Tensor numbers)
         {
             Tensor report = parameters.New((int)parameters.Count + 1);

@@ -7,6 +7,7 @@ namespace CoDetr.Tests.Devices;
 [Collection(Alone.Name)]
 public sealed class CudaFaultTests
 {
+    private const int Card = 1; // not the default device's: an error that stays would stay with that one
     private const int OutOfMemory = 2;
     private const int NoBinary = 209;
     private const int LaunchFailed = 719;
@@ -16,14 +17,14 @@ public sealed class CudaFaultTests
     [Fact]
     public void ALostDeviceSaysSoEveryTimeAndCanBeDisposed()
     {
-        CudaDevice device = new();
+        CudaDevice device = new(Card);
         using (StepScope.Begin())
         {
             Tensor x = Tensor.From<float>([1, 2, 3], [3], device);
             Tensor y = (x + x) * x;
             SoftGpuLibrary.FailNext("cuLaunchKernel", LaunchFailed);
             string message = Assert.Throws<DeviceException>(() => x.Softmax()).Message;
-            Assert.StartsWith("cuLaunchKernel failed on cuda:0 (", message);
+            Assert.StartsWith("cuLaunchKernel failed on cuda:1 (", message);
             Assert.Contains("CUDA_ERROR_LAUNCH_FAILED. Last launches: softmax_forward <<<1, 32>>>, broadcast_", message);
             Assert.Contains("CODETR_SYNC=1", message);
             Assert.DoesNotContain('\n', message);
@@ -32,7 +33,7 @@ public sealed class CudaFaultTests
         } // returns its storages
 
         device.Dispose();
-        using CudaDevice next = new(); // a driver would refuse; the soft GPU's error was only pretended
+        using CudaDevice next = new(Card); // with a new context
         Assert.Equal(0, next.LiveBytes);
         SoftGpuLibrary.TakeFindings();
     }
@@ -41,20 +42,20 @@ public sealed class CudaFaultTests
     public void WaitingAfterEachLaunchNamesTheCulprit()
     {
         using EnvironmentSetting sync = new("CODETR_SYNC", "1");
-        using CudaDevice device = new();
+        using CudaDevice device = new(Card);
         using StepScope scope = StepScope.Begin();
         Tensor x = Tensor.From<float>([1, 2, 3], [3], device);
         Tensor y = x + x;
         SoftGpuLibrary.FailNext("cuStreamSynchronize", 700);
         string message = Assert.Throws<DeviceException>(() => y.Softmax()).Message;
-        Assert.StartsWith("softmax_forward failed on cuda:0 (", message);
+        Assert.StartsWith("softmax_forward failed on cuda:1 (", message);
         Assert.EndsWith("The device is lost to this process.", message);
     }
 
     [Fact]
     public void AnErrorThatIsNotStickyLeavesTheDeviceUsable()
     {
-        using CudaDevice device = new();
+        using CudaDevice device = new(Card);
         using StepScope scope = StepScope.Begin();
         Tensor x = Tensor.From<float>([1, 2, 3], [3], device);
         _ = x + x;
@@ -66,7 +67,7 @@ public sealed class CudaFaultTests
     [Fact]
     public void MemoryThatIsOnlyHeldInReserveIsGivenBackFirst()
     {
-        using CudaDevice device = new();
+        using CudaDevice device = new(Card);
         using StepScope scope = StepScope.Begin();
         Tensor.Empty([1 << 20], device: device).Dispose();
         SoftGpuLibrary.FailNext("cuMemAlloc_v2", OutOfMemory);
@@ -76,7 +77,7 @@ public sealed class CudaFaultTests
     [Fact]
     public void OutOfMemorySaysWhatWasAskedWhatIsHeldAndByWhom()
     {
-        using CudaDevice device = new();
+        using CudaDevice device = new(Card);
         using StepScope scope = StepScope.Begin();
         Tensor x = Tensor.From(new float[1 << 18], [1 << 18], device);
         _ = x + x;
@@ -96,7 +97,7 @@ public sealed class CudaFaultTests
     [Fact]
     public void ACubinThatTheDriverRefusesIsReplacedByItsPtx()
     {
-        using CudaDevice device = new(); // the soft GPU refuses every cubin
+        using CudaDevice device = new(Card); // the soft GPU refuses every cubin
         using StepScope scope = StepScope.Begin();
         Tensor x = Tensor.From<float>([1, 2, 3], [3], device);
         Assert.Equal([2, 4, 6], (x + x).ToArray());

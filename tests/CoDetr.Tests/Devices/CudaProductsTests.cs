@@ -16,12 +16,7 @@ public sealed class CudaProductsTests
     public void ProductsOfDrawnShapesAgree(DType real)
     {
         using DeviceUnderTest device = ReadyFor(real);
-        Random random = new(7);
-        for (int i = 0; i < 60; i++)
-        {
-            int Draw(int most) => random.Next(6) == 0 ? random.Next(2) : 1 + random.Next(most);
-            CheckProduct(device, random, real, m: Draw(150), n: Draw(150), k: Draw(90), batch: random.Next(3) == 0 ? random.Next(4) : 1);
-        }
+        CheckDrawnProducts(device, new Random(7), real, 60);
     }
 
     /// <summary>Shapes that take each tile, whole and with tails, and sums that are cut.</summary>
@@ -40,41 +35,37 @@ public sealed class CudaProductsTests
     public void ConvolutionsOfDrawnShapesAgree(DType real)
     {
         using DeviceUnderTest device = ReadyFor(real);
-        Random random = new(9);
-        for (int i = 0; i < 40; i++)
-        {
-            int groups = random.Next(3) switch { 0 => 1 + random.Next(4), _ => 1 };
-            int channels = groups * (random.Next(2) == 0 ? 1 + random.Next(9) : 8 * (1 + random.Next(3)));
-            int outputs = groups * (random.Next(2) == 0 ? 1 + random.Next(9) : 8 * (1 + random.Next(3)));
-            ConvolutionProblem p = new()
-            {
-                Batch = random.Next(8) == 0 ? 0 : 1 + random.Next(3),
-                Height = 1 + random.Next(12),
-                Width = 1 + random.Next(12),
-                Channels = channels,
-                OutChannels = outputs,
-                KernelHeight = 1 + random.Next(4),
-                KernelWidth = 1 + random.Next(4),
-                StrideHeight = 1 + random.Next(3),
-                StrideWidth = 1 + random.Next(3),
-                PadHeight = random.Next(3),
-                PadWidth = random.Next(3),
-                DilationHeight = 1 + random.Next(2),
-                DilationWidth = 1 + random.Next(2),
-                Groups = groups,
-            };
-            if (random.Next(5) == 0)
-            {
-                p = p with { KernelHeight = 1, KernelWidth = 1, StrideHeight = 1, StrideWidth = 1, PadHeight = 0, PadWidth = 0 };
-            }
+        CheckDrawnConvolutions(device, new Random(9), real, 40);
+    }
 
-            long Places(long size, long kernel, long stride, long pad, long dilation) => ((size + (2 * pad) - (dilation * (kernel - 1)) - 1) / stride) + 1;
-            p.OutHeight = Places(p.Height, p.KernelHeight, p.StrideHeight, p.PadHeight, p.DilationHeight);
-            p.OutWidth = Places(p.Width, p.KernelWidth, p.StrideWidth, p.PadWidth, p.DilationWidth);
-            if (p.Height + (2 * p.PadHeight) > p.DilationHeight * (p.KernelHeight - 1) && p.Width + (2 * p.PadWidth) > p.DilationWidth * (p.KernelWidth - 1))
+    /// <summary>NVIDIA's libraries, where the engine is asked to use them; here their stand-ins, which mean the same by the same arguments.</summary>
+    [Theory, MemberData(nameof(Types))]
+    public void LibrariesAreHandedTheSameProblems(DType real)
+    {
+        using DeviceUnderTest device = ReadyFor(real);
+        Assert.SkipWhen((Device)device is not CudaDevice, "Libraries work on a GPU, or the soft one: CODETR_CUDA_DRIVER.");
+        foreach ((string setting, string file) in (ReadOnlySpan<(string, string)>)[("CODETR_CUBLASLT", "libcublasLt.so.12"), ("CODETR_CUDNN", "libcudnn.so.9")])
+        {
+            if (SoftGpuLibrary.IsInUse)
             {
-                CheckConvolution(device, random, real, p);
+                Environment.SetEnvironmentVariable(setting, Path.Combine(Path.GetDirectoryName(Environment.GetEnvironmentVariable("CODETR_CUDA_DRIVER"))!, file));
             }
+        }
+
+        CudaProducts products = ((CudaDevice)(Device)device).Products;
+        (long before, bool asked) = (products.LibraryCalls, products.AsksLibraries);
+        products.AsksLibraries = true;
+        try
+        {
+            CheckDrawnProducts(device, new Random(12), real, 20);
+            long afterProducts = products.LibraryCalls;
+            Assert.InRange(afterProducts, before + 1, long.MaxValue);
+            CheckDrawnConvolutions(device, new Random(13), real, 16);
+            Assert.InRange(products.LibraryCalls, afterProducts + 5, long.MaxValue);
+        }
+        finally
+        {
+            products.AsksLibraries = asked;
         }
     }
 
@@ -148,6 +139,54 @@ public sealed class CudaProductsTests
         DeviceUnderTest device = new(2);
         Assert.SkipWhen((Device)device is CpuDevice && real != DType.F32, "f16 and bf16 need a GPU, or the soft one: CODETR_CUDA_DRIVER.");
         return device;
+    }
+
+    private static void CheckDrawnProducts(Device device, Random random, DType real, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            int Draw(int most) => random.Next(6) == 0 ? random.Next(2) : 1 + random.Next(most);
+            CheckProduct(device, random, real, m: Draw(150), n: Draw(150), k: Draw(90), batch: random.Next(3) == 0 ? random.Next(4) : 1);
+        }
+    }
+
+    private static void CheckDrawnConvolutions(Device device, Random random, DType real, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            int groups = random.Next(3) switch { 0 => 1 + random.Next(4), _ => 1 };
+            int channels = groups * (random.Next(2) == 0 ? 1 + random.Next(9) : 8 * (1 + random.Next(3)));
+            int outputs = groups * (random.Next(2) == 0 ? 1 + random.Next(9) : 8 * (1 + random.Next(3)));
+            ConvolutionProblem p = new()
+            {
+                Batch = random.Next(8) == 0 ? 0 : 1 + random.Next(3),
+                Height = 1 + random.Next(12),
+                Width = 1 + random.Next(12),
+                Channels = channels,
+                OutChannels = outputs,
+                KernelHeight = 1 + random.Next(4),
+                KernelWidth = 1 + random.Next(4),
+                StrideHeight = 1 + random.Next(3),
+                StrideWidth = 1 + random.Next(3),
+                PadHeight = random.Next(3),
+                PadWidth = random.Next(3),
+                DilationHeight = 1 + random.Next(2),
+                DilationWidth = 1 + random.Next(2),
+                Groups = groups,
+            };
+            if (random.Next(5) == 0)
+            {
+                p = p with { KernelHeight = 1, KernelWidth = 1, StrideHeight = 1, StrideWidth = 1, PadHeight = 0, PadWidth = 0 };
+            }
+
+            long Places(long size, long kernel, long stride, long pad, long dilation) => ((size + (2 * pad) - (dilation * (kernel - 1)) - 1) / stride) + 1;
+            p.OutHeight = Places(p.Height, p.KernelHeight, p.StrideHeight, p.PadHeight, p.DilationHeight);
+            p.OutWidth = Places(p.Width, p.KernelWidth, p.StrideWidth, p.PadWidth, p.DilationWidth);
+            if (p.Height + (2 * p.PadHeight) > p.DilationHeight * (p.KernelHeight - 1) && p.Width + (2 * p.PadWidth) > p.DilationWidth * (p.KernelWidth - 1))
+            {
+                CheckConvolution(device, random, real, p);
+            }
+        }
     }
 
     private static void CheckProduct(Device device, Random random, DType real, int m, int n, int k, int batch)

@@ -113,39 +113,63 @@ void note_race(Warp& w, const Instruction& i, unsigned l, uint64_t offset, unsig
                     (other_wrote ? " wrote" : " read") + " with no barrier between");
 }
 
-// The words of the lanes in a row, or wherever `word` says; `thread` says whose the k-th is. True if a race needs a closer look: then
-// nothing was recorded.
-template <class Word, class Thread>
-bool touch(SharedTouches& t, unsigned n, Word word, Thread thread, Access access, const Now& now) {
-    uint32_t *write_time = t.write_time.data(), *writer = t.writer.data(), *read_time = t.read_time.data(), *reader = t.reader.data();
-    unsigned bad = 0, shared = 0;
+// Words one behind the other, from `first` on; `thread` says whose the k-th is. True if a race needs a closer look: then nothing was
+// recorded.
+template <class Thread>
+bool touch_row(SharedTouches& t, uint64_t first, unsigned n, Thread thread, Access access, const Now& now) {
+    uint32_t *write_time = &t.write_time[first], *writer = &t.writer[first], *read_time = &t.read_time[first], *reader = &t.reader[first];
+    unsigned bad = 0;
     if (access == Access::read) {
-        SIMD_OR(bad)
-        for (unsigned k = 0; k < n; ++k) bad |= write_conflicts(write_time[word(k)], writer[word(k)], thread(k), 15, false, now);
-        if (bad) return true;
         uint32_t mine[4 * lanes];
-        SIMD for (unsigned k = 0; k < n; ++k) mine[k] = merged_reader(read_time[word(k)], reader[word(k)], thread(k), 15, false, now);
-        for (unsigned k = 0; k < n; ++k) {
-            reader[word(k)] = mine[k];
-            read_time[word(k)] = now.warp_time;
+        SIMD_OR(bad) for (unsigned k = 0; k < n; ++k) {
+            bad |= write_conflicts(write_time[k], writer[k], thread(k), 15, false, now);
+            mine[k] = merged_reader(read_time[k], reader[k], thread(k), 15, false, now);
         }
-        SIMD_OR(shared) for (unsigned k = 0; k < n; ++k) shared |= reader[word(k)] ^ mine[k];
-        if (shared) {  // several lanes at one word: the last one stands there
-            for (unsigned k = 0; k < n; ++k) {
-                if (thread_in(reader[word(k)]) != thread(k)) reader[word(k)] |= several_lanes;
-            }
+        if (bad) return true;
+        SIMD for (unsigned k = 0; k < n; ++k) {
+            reader[k] = mine[k];
+            read_time[k] = now.warp_time;
         }
         return false;
     }
     SIMD_OR(bad) for (unsigned k = 0; k < n; ++k) {
-        bad |= write_conflicts(write_time[word(k)], writer[word(k)], thread(k), 15, false, now);
-        bad |= read_conflicts(read_time[word(k)], reader[word(k)], thread(k), 15, false, now);
+        bad |= write_conflicts(write_time[k], writer[k], thread(k), 15, false, now);
+        bad |= read_conflicts(read_time[k], reader[k], thread(k), 15, false, now);
     }
     if (bad) return true;
-    for (unsigned k = 0; k < n; ++k) writer[word(k)] = thread(k) << 5 | 15;
-    SIMD_OR(shared) for (unsigned k = 0; k < n; ++k) shared |= thread_in(writer[word(k)]) ^ thread(k);
+    SIMD for (unsigned k = 0; k < n; ++k) {
+        writer[k] = thread(k) << 5 | 15;
+        write_time[k] = now.warp_time;
+    }
+    return false;
+}
+
+// A word of each lane, anywhere: several lanes may share one.
+bool touch_each(SharedTouches& t, const uint32_t word[lanes], const uint32_t thread[lanes], Access access, const Now& now) {
+    uint32_t *write_time = t.write_time.data(), *writer = t.writer.data(), *read_time = t.read_time.data(), *reader = t.reader.data();
+    unsigned bad = 0, shared = 0;
+    SIMD_OR(bad)
+    for (unsigned l = 0; l < lanes; ++l) bad |= write_conflicts(write_time[word[l]], writer[word[l]], thread[l], 15, false, now);
+    if (access == Access::read) {
+        if (bad) return true;
+        uint32_t mine[lanes];
+        SIMD for (unsigned l = 0; l < lanes; ++l) mine[l] = merged_reader(read_time[word[l]], reader[word[l]], thread[l], 15, false, now);
+        for (unsigned l = 0; l < lanes; ++l) {
+            reader[word[l]] = mine[l];
+            read_time[word[l]] = now.warp_time;
+        }
+        SIMD_OR(shared) for (unsigned l = 0; l < lanes; ++l) shared |= reader[word[l]] ^ mine[l];
+        for (unsigned l = 0; l < lanes && shared; ++l) {  // the last of several lanes stands there
+            if (thread_in(reader[word[l]]) != thread[l]) reader[word[l]] |= several_lanes;
+        }
+        return false;
+    }
+    SIMD_OR(bad) for (unsigned l = 0; l < lanes; ++l) bad |= read_conflicts(read_time[word[l]], reader[word[l]], thread[l], 15, false, now);
+    if (bad) return true;
+    for (unsigned l = 0; l < lanes; ++l) writer[word[l]] = thread[l] << 5 | 15;
+    SIMD_OR(shared) for (unsigned l = 0; l < lanes; ++l) shared |= thread_in(writer[word[l]]) ^ thread[l];
     if (shared) return true;  // whose times are still the old ones
-    for (unsigned k = 0; k < n; ++k) write_time[word(k)] = now.warp_time;
+    for (unsigned l = 0; l < lanes; ++l) write_time[word[l]] = now.warp_time;
     return false;
 }
 
@@ -190,21 +214,19 @@ bool touch_rows(Warp& w, const Addresses& a, const uint32_t* whose, unsigned byt
     for (unsigned r = 0; r < count && !look; ++r) {
         const uint64_t first = a.at[rows[r].lane] / 4;
         const uint32_t begin = thread + whose[rows[r].lane], end = thread + whose[rows[r].lane + rows[r].count - 1];
-        const auto word = [=](unsigned k) { return first + k; };
         if (rows[r].in_order) {
-            look = touch(t, rows[r].count * words, word, [=](unsigned k) { return begin + (k >> shift); }, access, now);
+            look = touch_row(t, first, rows[r].count * words, [=](unsigned k) { return begin + (k >> shift); }, access, now);
         } else {  // one place: the first and the last lane stand for all
-            look = touch(t, words, word, [=](unsigned) { return begin; }, access, now);
-            if (begin != end) look |= access == Access::write || touch(t, words, word, [=](unsigned) { return end; }, access, now);
+            look = touch_row(t, first, words, [=](unsigned) { return begin; }, access, now);
+            if (begin != end) look |= access == Access::write || touch_row(t, first, words, [=](unsigned) { return end; }, access, now);
         }
     }
     if (count) return look;
-    uint32_t first[lanes];
-    SIMD for (unsigned l = 0; l < lanes; ++l) first[l] = static_cast<uint32_t>(a.at[l] / 4);
+    uint32_t word[lanes], threads[lanes];
+    SIMD for (unsigned l = 0; l < lanes; ++l) threads[l] = thread + whose[l];
     for (unsigned k = 0; k < words; ++k) {
-        look |= touch(
-            t, lanes, [&first, k](unsigned l) { return first[l] + k; }, [whose, thread](unsigned l) { return thread + whose[l]; }, access,
-            now);
+        SIMD for (unsigned l = 0; l < lanes; ++l) word[l] = static_cast<uint32_t>(a.at[l] / 4) + k;
+        look |= touch_each(t, word, threads, access, now);
     }
     return look;
 }
@@ -218,7 +240,9 @@ bool initialised(uint8_t* states, const Addresses& a, unsigned bytes, Access acc
         if (access == Access::write) {
             std::memset(row, 1, size);
         } else {
-            SIMD_OR(missing) for (unsigned k = 0; k < size; ++k) missing |= row[k] ^ 1u;
+            const auto* words = reinterpret_cast<const uint32_t*>(row);
+            SIMD_OR(missing) for (unsigned k = 0; k < size / 4; ++k) missing |= words[k] ^ 0x01010101u;
+            for (unsigned k = size / 4 * 4; k < size; ++k) missing |= row[k] ^ 1u;
         }
     }
     for (unsigned l = 0; l < lanes && !count; ++l) {

@@ -10,7 +10,6 @@ public sealed unsafe class CudaDevice : Device, IDisposable
     private readonly CudaMemory memory;
     private readonly CudaModules modules;
     private readonly CudaTransfers transfers;
-    private readonly CudaProducts products;
     private readonly nint context;
     private readonly nint stream;
     private readonly Lock order = new();
@@ -41,7 +40,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         memory = new CudaMemory(faults);
         modules = new CudaModules(Card, faults, new KernelLibrary(KernelCache.OfUser()), compilesAhead);
         transfers = new CudaTransfers(faults, stream);
-        products = new CudaProducts(this);
+        Products = new CudaProducts(this);
     }
 
     /// <inheritdoc/>
@@ -66,6 +65,8 @@ public sealed unsafe class CudaDevice : Device, IDisposable
     public override long Waits => transfers.Waits;
 
     internal CudaCard Card { get; }
+
+    internal CudaProducts Products { get; }
 
     /// <summary>Whether steps may be recorded; tests compare them with plain ones.</summary>
     internal bool MayRecord { get; set; } = true;
@@ -125,6 +126,7 @@ public sealed unsafe class CudaDevice : Device, IDisposable
             _ = CudaDriver.Synchronize(stream);
             memory.Trim();
             transfers.Free();
+            Products.Dispose();
             modules.Unload();
             _ = CudaDriver.DestroyStream(stream);
             _ = CudaDriver.SetCurrent(0);
@@ -296,9 +298,30 @@ public sealed unsafe class CudaDevice : Device, IDisposable
         }
     }
 
-    internal override void Gemm(in GemmProblem problem) => products.Gemm(problem);
+    internal override void Gemm(in GemmProblem problem)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            Products.Gemm(problem);
+        }
+    }
 
-    internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem) => products.Convolve(pass, problem);
+    internal override void Convolve(ConvolutionPass pass, in ConvolutionProblem problem)
+    {
+        lock (order)
+        {
+            MakeCurrent();
+            Products.Convolve(pass, problem);
+        }
+    }
+
+    /// <summary>Counts what a library has launched, and remembers it for messages.</summary>
+    internal void NoteLibraryCall(string call)
+    {
+        launches++;
+        faults.Note(call, default, default);
+    }
 
     private void Launch(CudaFunction function, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<long> values)
     {

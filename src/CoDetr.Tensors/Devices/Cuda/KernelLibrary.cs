@@ -34,9 +34,12 @@ internal sealed class KernelLibrary(KernelCache cache)
         return texts.GetOrAdd($"{file} {string.Join(' ', options)}", _ => new Lazy<CompiledText>(() => Make(file, options))).Value;
     }
 
-    /// <summary>Compiles all texts of the dialect at the same time, so that the first step does not wait for one after the other.</summary>
+    /// <summary>Whether a text has a build for a storage type: products have none in double.</summary>
+    internal static bool IsStored(string file, DType real) => real != DType.F64 || !file.StartsWith("cuda/", StringComparison.Ordinal);
+
+    /// <summary>Compiles all texts at the same time, so that the first step does not wait for one after the other.</summary>
     internal void CompileAll(string architecture, DType real, int threads, CancellationToken stop) => Parallel.ForEach(
-        KernelText.Names.Where(name => name.EndsWith(".cu", StringComparison.Ordinal) && !name.Contains('/')).OrderByDescending(name => KernelText.Read(name).Length),
+        KernelText.Names.Where(name => name.EndsWith(".cu", StringComparison.Ordinal) && IsStored(name, real)).OrderByDescending(name => KernelText.Read(name).Length),
         new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop },
         file => Get(file, architecture, real));
 

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace CoDetr.Tensors;
 
 /// <summary>Matrix products on a CUDA device, by the kernels of <c>kernels/cuda/</c>; convolutions that are one, and the way to those that are not.</summary>
-internal sealed class CudaProducts(CudaDevice device)
+internal sealed class CudaProducts(CudaDevice device) : IDisposable
 {
     private const int FinishThreads = 256;
     private const int FinishBlocks = 8; // for each multiprocessor
@@ -20,46 +20,29 @@ internal sealed class CudaProducts(CudaDevice device)
 
     private readonly Dictionary<(string Kernel, DType Real), nint> functions = [];
 
-    internal void Gemm(in GemmProblem problem)
+    private CublasLtProducts? cublas;
+    private CudnnConvolutions? cudnn;
+
+    /// <summary>Whether NVIDIA's libraries are asked first. Off until a report under <c>docs/gpu/</c> shows them right on a card.</summary>
+    internal bool AsksLibraries { get; set; } = Environment.GetEnvironmentVariable("CODETR_LIBRARIES") == "1";
+
+    /// <summary>What the libraries have done.</summary>
+    internal long LibraryCalls => (cublas?.Calls ?? 0) + (cudnn?.Calls ?? 0);
+
+    internal void Gemm(GemmProblem problem)
     {
-        long m = problem.M, batch = problem.Batch;
         // A batch of matrices one below the other, times one shared matrix, is one product.
-        bool isStacked = problem.StrideB == 0 && problem.TransA == 0 && problem.StrideA == m * problem.LdA && problem.StrideC == m * problem.LdC;
-        if (isStacked && m * batch <= int.MaxValue)
+        bool isStacked = problem.StrideB == 0 && problem.TransA == 0
+            && problem.StrideA == problem.M * problem.LdA && problem.StrideC == problem.M * problem.LdC;
+        if (isStacked && problem.M * problem.Batch <= int.MaxValue)
         {
-            (m, batch) = (m * batch, 1);
+            (problem.M, problem.Batch) = (problem.M * problem.Batch, 1);
         }
 
-        Run(Kernels, Storage(problem.TypeA, problem.TypeB, problem.TypeC), new ProductArguments
+        if (!AsksLibraries || !TryByLibrary(problem))
         {
-            A = problem.A,
-            B = problem.B,
-            C = problem.C,
-            Scale = problem.Scale,
-            Bias = problem.Bias,
-            Residual = problem.Residual,
-            LdA = problem.LdA,
-            LdB = problem.LdB,
-            LdC = problem.LdC,
-            StepA = problem.StrideA,
-            StepB = problem.StrideB,
-            StepC = problem.StrideC,
-            M = checked((int)m),
-            N = checked((int)problem.N),
-            K = checked((int)problem.K),
-            Batch = checked((int)batch),
-            IsKMajorA = problem.TransA,
-            IsKMajorB = 1 - problem.TransB,
-            IsSingleA = IsSingle(problem.TypeA),
-            IsSingleB = IsSingle(problem.TypeB),
-            IsSingleC = IsSingle(problem.TypeC),
-            IsWholeA = IsWhole(problem.A, problem.TypeA, problem.LdA, problem.StrideA),
-            IsWholeB = IsWhole(problem.B, problem.TypeB, problem.LdB, problem.StrideB),
-            IsWholeC = IsWhole(problem.C, problem.Residual, problem.TypeC, problem.LdC, problem.StrideC),
-            Activation = problem.Activation,
-            Accumulate = problem.Accumulate,
-            Alpha = problem.Alpha,
-        });
+            Run(Kernels, Storage(problem.TypeA, problem.TypeB, problem.TypeC), Arguments(problem));
+        }
     }
 
     internal void Convolve(ConvolutionPass pass, in ConvolutionProblem problem)
@@ -70,11 +53,22 @@ internal sealed class CudaProducts(CudaDevice device)
             return;
         }
 
+        if (AsksLibraries && TryByLibrary(pass, problem))
+        {
+            return;
+        }
+
         DType real = Storage(problem.TypeX, problem.TypeW, problem.TypeY);
         foreach (ConvolutionArguments arguments in ConvolutionProducts.Of(pass, problem))
         {
             Run(ConvolutionProducts.Kernels(pass), real, arguments);
         }
+    }
+
+    public void Dispose()
+    {
+        cublas?.Dispose();
+        cudnn?.Dispose();
     }
 
     internal static int IsSingle(DType type) => type == DType.F32 ? 1 : 0;
@@ -110,6 +104,92 @@ internal sealed class CudaProducts(CudaDevice device)
         return fits ? real : throw new NotSupportedException($"A GPU multiplies f32 and one of f16 and bf16, not {first}, {second} and {third}.");
     }
 
+    private static ProductArguments Arguments(in GemmProblem problem) => new()
+    {
+        A = problem.A,
+        B = problem.B,
+        C = problem.C,
+        Scale = problem.Scale,
+        Bias = problem.Bias,
+        Residual = problem.Residual,
+        LdA = problem.LdA,
+        LdB = problem.LdB,
+        LdC = problem.LdC,
+        StepA = problem.StrideA,
+        StepB = problem.StrideB,
+        StepC = problem.StrideC,
+        M = checked((int)problem.M),
+        N = checked((int)problem.N),
+        K = checked((int)problem.K),
+        Batch = checked((int)problem.Batch),
+        IsKMajorA = problem.TransA,
+        IsKMajorB = 1 - problem.TransB,
+        IsSingleA = IsSingle(problem.TypeA),
+        IsSingleB = IsSingle(problem.TypeB),
+        IsSingleC = IsSingle(problem.TypeC),
+        IsWholeA = IsWhole(problem.A, problem.TypeA, problem.LdA, problem.StrideA),
+        IsWholeB = IsWhole(problem.B, problem.TypeB, problem.LdB, problem.StrideB),
+        IsWholeC = IsWhole(problem.C, problem.Residual, problem.TypeC, problem.LdC, problem.StrideC),
+        Activation = problem.Activation,
+        Accumulate = problem.Accumulate,
+        Alpha = problem.Alpha,
+    };
+
+    /// <summary>The library multiplies; where more than that is asked for, into memory of its own, and our finishing kernel does the rest.</summary>
+    private bool TryByLibrary(in GemmProblem problem)
+    {
+        cublas ??= new CublasLtProducts(device);
+        if (problem is { Scale: 0, Bias: 0, Residual: 0, Activation: Activation.None })
+        {
+            return cublas.TryMultiply(problem);
+        }
+
+        long elements = problem.Batch * problem.M * problem.N;
+        Storage sums = device.Allocate(Math.Max(elements, 1) * sizeof(float));
+        bool isDone = cublas.TryMultiply(problem with
+        {
+            C = sums.Pointer, TypeC = DType.F32, LdC = problem.N, StrideC = problem.M * problem.N, Alpha = 1, Accumulate = 0,
+        });
+        if (isDone)
+        {
+            FinishSums(Storage(problem.TypeA, problem.TypeB, problem.TypeC), Arguments(problem) with { Partial = sums.Pointer, Splits = 1 });
+        }
+
+        sums.Free(); // in stream order
+        return isDone;
+    }
+
+    /// <summary>As for products: what follows a convolution is done as if that were a product of all its pixels.</summary>
+    private bool TryByLibrary(ConvolutionPass pass, in ConvolutionProblem problem)
+    {
+        cudnn ??= new CudnnConvolutions(device);
+        if (pass != ConvolutionPass.Forward || problem is { Scale: 0, Bias: 0, Residual: 0, Activation: Activation.None })
+        {
+            return cudnn.TryConvolve(pass, problem);
+        }
+
+        GemmProblem pixels = new()
+        {
+            C = problem.Y, TypeC = problem.TypeY, M = problem.Batch * problem.OutHeight * problem.OutWidth, N = problem.OutChannels, LdC = problem.OutChannels,
+            Batch = 1, Alpha = 1, Scale = problem.Scale, Bias = problem.Bias, Residual = problem.Residual, Activation = problem.Activation,
+            Accumulate = problem.Accumulate,
+        };
+        if (problem.TypeY != DType.F32)
+        {
+            return false; // its sums would be rounded before the end
+        }
+
+        Storage sums = device.Allocate(Math.Max(pixels.M * pixels.N, 1) * sizeof(float));
+        bool isDone = cudnn.TryConvolve(pass, problem with { Y = sums.Pointer, Accumulate = 0 });
+        if (isDone)
+        {
+            FinishSums(DType.F32, Arguments(pixels) with { Partial = sums.Pointer, Splits = 1 });
+        }
+
+        sums.Free();
+        return isDone;
+    }
+
     /// <param name="kernels">Those that do it, for different tiles.</param>
     /// <param name="real">The storage type.</param>
     /// <param name="arguments">The kernel's; the first field is the product.</param>
@@ -131,10 +211,16 @@ internal sealed class CudaProducts(CudaDevice device)
         Launch(plan.Kernel, real, blocks, plan.Kernel.Tile.Threads, ref arguments);
         if (partial is not null)
         {
-            int finishing = (int)Math.Min((elements / 4 / FinishThreads) + 1, (long)device.Card.Multiprocessors * FinishBlocks);
-            Launch(Finish, real, finishing, FinishThreads, ref product);
+            FinishSums(real, product);
             partial.Free(); // in stream order
         }
+    }
+
+    private void FinishSums(DType real, ProductArguments product)
+    {
+        long fours = (long)product.Batch * product.M * ((product.N + 3) / 4);
+        int blocks = (int)Math.Min((fours / FinishThreads) + 1, (long)device.Card.Multiprocessors * FinishBlocks);
+        Launch(Finish, real, blocks, FinishThreads, ref product);
     }
 
     private void Launch<T>(ProductKernel kernel, DType real, int blocks, int threads, ref T arguments)
