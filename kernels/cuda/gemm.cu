@@ -13,9 +13,9 @@ FN void gemm(const Product& p) {
     multiply_tile(p, place, shared, rows, cols);
 }
 
-BLOCKS(gemm_128x128, Product, 256, 1);
+BLOCKS(gemm_128x128, Product, 256, kNarrow ? 1 : 2);  // chunks of either type take more registers
 BLOCKS(gemm_64x64, Product, 128, 4);
-BLOCKS(gemm_128x32, Product, 128, 3);
+BLOCKS(gemm_128x32, Product, 128, 4);
 
 KERNEL(gemm_128x128, Product p) { gemm<Tile<2, 2, 4, 2>>(p); }
 KERNEL(gemm_64x64, Product p) { gemm<Tile<2, 1, 2, 2>>(p); }

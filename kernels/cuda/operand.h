@@ -88,11 +88,12 @@ FN uint32_t pack(float low, float high) {
     return both;
 }
 
-// A tile in shared memory: size × kDepth floats by k, or, for the tensor cores, chunks of reals line by line. Either way columns of it are
-// exchanged so that neither writing nor reading meets a bank twice.
+// A tile in shared memory, laid out so that neither writing nor reading meets a bank twice: for the tensor cores chunks of reals line by
+// line, their places in the line exchanged; else size × kDepth floats by k, with a gap of 8 after every four k.
 template <int size>
 struct SharedTile {
-    uint4 at[size * 4];
+    static constexpr int kFours = 4 * size + 8;  // floats from four k to the next four
+    uint4 at[size * 4 + (kTensor ? 0 : 6)];
 };
 
 // Where chunk c of a line of `chunks` lies in the line: eight lines side by side have the same chunk in all banks.
@@ -112,12 +113,24 @@ FN void put_chunk(SharedTile<size>& tile, const Chunk& chunk, bool k_major, int 
     } else {
         float* const floats = (float*)tile.at;
         if (k_major) {
-            *(float4*)(floats + line * size + (4 * c ^ 8 * (line >> 2 & 3))) =
+            *(float4*)(floats + line / 4 * SharedTile<size>::kFours + line % 4 * size + 4 * c) =
                 make_float4(element(chunk, 0, single), element(chunk, 1, single), element(chunk, 2, single), element(chunk, 3, single));
         } else {
-            UNROLL for (int e = 0; e < 4; ++e) floats[(4 * c + e) * size + (line ^ 8 * c)] = element(chunk, e, single);
+            UNROLL for (int e = 0; e < 4; ++e) floats[c * SharedTile<size>::kFours + e * size + line] = element(chunk, e, single);
         }
     }
+}
+
+// What the compiler must compute again where it is used: left to itself it keeps all that a loop's rounds have in common in registers, and
+// a tile of sums leaves none.
+FN const char* fresh(const char* p) {
+    asm volatile("" : "+l"(p));
+    return p;
+}
+FN int fresh_thread() {
+    int thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return thread;
 }
 
 // Which chunks of a tile a thread brings: kCount lines, `between` apart, at the same chunk of each.
@@ -128,8 +141,8 @@ struct Share {
 
     METHOD Share(bool k_major) : k_major(k_major) {}
     METHOD int chunks() const { return k_major ? size / kChunk : 4; }
-    METHOD int line() const { return (int)threadIdx.x / chunks(); }
-    METHOD int chunk() const { return (int)threadIdx.x % chunks(); }
+    METHOD int line() const { return fresh_thread() / chunks(); }
+    METHOD int chunk() const { return fresh_thread() % chunks(); }
     METHOD int between() const { return threads / chunks(); }
 };
 
@@ -151,9 +164,10 @@ struct Matrix {
     }
     METHOD int bytes() const { return single ? 4 : sizeof(real); }
     METHOD void read(Chunk (&chunks)[kCount]) const {
+        const char* const from = fresh(at);
         UNROLL for (int j = 0; j < kCount; ++j) {
             const int over = j * share.between();
-            read_chunk(chunks[j], at + over * ld * bytes(), over < lines ? along : 0, whole, single);
+            read_chunk(chunks[j], from + over * ld * bytes(), over < lines ? along : 0, whole, single);
         }
     }
     METHOD void advance() {

@@ -1,4 +1,5 @@
-// One block's tile of a product. Operands come through registers into one of two buffers while the other is multiplied: one barrier a step.
+// One block's tile of a product. Operands come through registers, one after the other, into one of two buffers while the other is
+// multiplied: one barrier a step.
 #pragma once
 #include "cuda/product.h"
 
@@ -42,22 +43,22 @@ struct Place {
 
 struct Lane {
     const int lane, warp;
-    METHOD Lane() : lane(threadIdx.x & 31), warp(threadIdx.x >> 5) {}
+    METHOD Lane(int thread) : lane(thread & 31), warp(thread >> 5) {}
 };
 
 // Lanes 8 to a row of 4 × 4 blocks: a lane's rows are 16 apart, its columns 32.
-template <class Tile>
+template <class Tile, int half>
 FN void multiply_plain(const float* a, const float* b, typename Tile::Sums& sums) {
-    const Lane at;
+    const Lane at(fresh_thread());
     const int row = at.warp / Tile::kWarpsN * 16 * Tile::kRows + at.lane / 8 * 4;
     const int col = at.warp % Tile::kWarpsN * 32 * Tile::kCols + at.lane % 8 * 4;
-    UNROLL for (int q = 0; q < 4; ++q) {
-        UNROLL for (int k = 4 * q; k < 4 * q + 4; ++k) {
+    UNROLL for (int q = 2 * half; q < 2 * half + 2; ++q) {
+        UNROLL for (int k = 0; k < 4; ++k) {
             float av[4 * Tile::kRows], bv[4 * Tile::kCols];
             UNROLL for (int i = 0; i < Tile::kRows; ++i) * (float4*)(av + 4 * i) =
-                *(const float4*)(a + k * Tile::kM + (row + 16 * i ^ 8 * q));
+                *(const float4*)(a + q * SharedTile<Tile::kM>::kFours + k * Tile::kM + row + 16 * i);
             UNROLL for (int j = 0; j < Tile::kCols; ++j) * (float4*)(bv + 4 * j) =
-                *(const float4*)(b + k * Tile::kN + 32 * j + (col ^ 8 * q));
+                *(const float4*)(b + q * SharedTile<Tile::kN>::kFours + k * Tile::kN + col + 32 * j);
             UNROLL for (int i = 0; i < 4 * Tile::kRows; ++i) {
                 UNROLL for (int j = 0; j < 4 * Tile::kCols; ++j) sums.v[i / 4][i % 4 * 4 * Tile::kCols + j] += av[i] * bv[j];
             }
@@ -68,8 +69,8 @@ FN void multiply_plain(const float* a, const float* b, typename Tile::Sums& sums
 // Four 8 × 8 matrices of a tile. Two lie side by side along the operand's rows (a) or columns (b), two along k; `first_k` says which of
 // these directions is counted first.
 template <int size>
-FN void read_fragments(uint32_t (&v)[4], const SharedTile<size>& tile, bool k_major, int first, int k, bool first_k) {
-    const int lane = threadIdx.x & 31, low = lane >> 3 & 1, high = lane >> 4;
+FN void read_fragments(uint32_t (&v)[4], const SharedTile<size>& tile, int lane, bool k_major, int first, int k, bool first_k) {
+    const int low = lane >> 3 & 1, high = lane >> 4;
     const int over = first_k ? high : low, deep = first_k ? low : high;
     if (k_major) {
         const int line = k + 8 * deep + (lane & 7), c = first / 8 + over;
@@ -109,23 +110,29 @@ FN void multiply_fragments(float* c, const uint32_t* a, const uint32_t* b) {
 #endif
 }
 
-template <class Tile>
+template <class Tile, int half>
 FN void multiply_tensor(const SharedTile<Tile::kM>& a, const SharedTile<Tile::kN>& b, bool k_major_a, bool k_major_b,
                         typename Tile::Sums& sums) {
-    const Lane at;
+    const Lane at(fresh_thread());
     const int row = at.warp / Tile::kWarpsN * 16 * Tile::kRows, col = at.warp % Tile::kWarpsN * 32 * Tile::kCols;
-    UNROLL for (int k = 0; k < kDepth; k += 16) {
-        uint32_t av[Tile::kRows][4];
-        UNROLL for (int i = 0; i < Tile::kRows; ++i) read_fragments(av[i], a, k_major_a, row + 16 * i, k, false);
-        UNROLL for (int j = 0; j < 2 * Tile::kCols; ++j) {
-            uint32_t bv[4];
-            read_fragments(bv, b, k_major_b, col + 16 * j, k, true);
-            UNROLL for (int i = 0; i < Tile::kRows; ++i) {
-                multiply_fragments(sums.v[i] + 8 * j, av[i], bv);
-                multiply_fragments(sums.v[i] + 8 * j + 4, av[i], bv + 2);
-            }
+    constexpr int k = 16 * half;
+    uint32_t av[Tile::kRows][4];
+    UNROLL for (int i = 0; i < Tile::kRows; ++i) read_fragments(av[i], a, at.lane, k_major_a, row + 16 * i, k, false);
+    UNROLL for (int j = 0; j < 2 * Tile::kCols; ++j) {
+        uint32_t bv[4];
+        read_fragments(bv, b, at.lane, k_major_b, col + 16 * j, k, true);
+        UNROLL for (int i = 0; i < Tile::kRows; ++i) {
+            multiply_fragments(sums.v[i] + 8 * j, av[i], bv);
+            multiply_fragments(sums.v[i] + 8 * j + 4, av[i], bv + 2);
         }
     }
+}
+
+// Half of a step's k.
+template <class Tile, int half, class Buffer>
+FN void multiply(const Buffer& from, bool k_major_a, bool k_major_b, typename Tile::Sums& sums) {
+    if constexpr (kTensor) multiply_tensor<Tile, half>(from.a, from.b, k_major_a, k_major_b, sums);
+    else multiply_plain<Tile, half>((const float*)from.a.at, (const float*)from.b.at, sums);
 }
 
 // Sixteen rows of a warp's sums to where the warp reads them by rows.
@@ -154,7 +161,7 @@ FN void stage(float4* to, const float* sums) {
 template <class Tile>
 FN void finish_tile(const Product& p, const Place<Tile>& place, float4* room, const typename Tile::Sums& sums) {
     constexpr int kFours = 8 * Tile::kCols;
-    const Lane at;
+    const Lane at(fresh_thread());
     float4* const own = room + at.warp * Tile::kStage;
     const int four = at.lane % kFours, col = place.col + at.warp % Tile::kWarpsN * 32 * Tile::kCols + 4 * four;
     int row = place.row + at.warp / Tile::kWarpsN * 16 * Tile::kRows;
@@ -182,23 +189,22 @@ FN void put_chunks(SharedTile<size>& tile, const Operand& operand, const Chunk (
 template <class Tile, class A, class B>
 FN void multiply_tile(const Product& p, const Place<Tile>& place, typename Tile::Shared& shared, A& a, B& b) {
     typename Tile::Sums sums = {};
-    Chunk chunks_a[A::kCount], chunks_b[B::kCount];
     const int steps = (place.k_end - place.k_begin + kDepth - 1) / kDepth;
     for (int step = -1; step < steps; ++step) {  // the first round only brings
         const bool more = step + 1 < steps;
+        auto &now = shared.buffer[step & 1], &next = shared.buffer[~step & 1];
+        Chunk chunks_a[A::kCount], chunks_b[B::kCount];
+        if (more) a.read(chunks_a);
+        if (step >= 0) multiply<Tile, 0>(now, a.share.k_major, b.share.k_major, sums);
         if (more) {
-            a.read(chunks_a), b.read(chunks_b);
-            a.advance(), b.advance();
-        }
-        if (step >= 0) {
-            auto& now = shared.buffer[step & 1];
-            if constexpr (kTensor) multiply_tensor<Tile>(now.a, now.b, a.share.k_major, b.share.k_major, sums);
-            else multiply_plain<Tile>((const float*)now.a.at, (const float*)now.b.at, sums);
-        }
-        if (more) {
-            auto& next = shared.buffer[~step & 1];
             put_chunks(next.a, a, chunks_a);
+            a.advance();
+            b.read(chunks_b);
+        }
+        if (step >= 0) multiply<Tile, 1>(now, a.share.k_major, b.share.k_major, sums);
+        if (more) {
             put_chunks(next.b, b, chunks_b);
+            b.advance();
         }
         __syncthreads();
     }

@@ -24,6 +24,9 @@ public static class DeviceReport
         yield return ("compiled by", Compiler());
         yield return ("CUDA driver", Driver());
         yield return ("NVRTC", Compile());
+        bool asks = Environment.GetEnvironmentVariable("CODETR_LIBRARIES") == "1";
+        yield return ("cuBLASLt", asks ? Found(CublasLt.IsAvailable, CublasLt.Tried) : "not asked for (CODETR_LIBRARIES=1)");
+        yield return ("cuDNN", asks ? Found(Cudnn.IsAvailable, Cudnn.Tried) : "not asked for (CODETR_LIBRARIES=1)");
         foreach ((string name, string found) in Cards())
         {
             yield return (name, found);
@@ -112,6 +115,8 @@ public static class DeviceReport
 
         return "unknown: the library carries no compiler's mark";
     }
+
+    private static string Found(bool isThere, IReadOnlyList<string> tried) => isThere ? tried[^1].Split(": ")[0] : $"not found ({string.Join("; ", tried)})";
 
     private static string Driver()
     {

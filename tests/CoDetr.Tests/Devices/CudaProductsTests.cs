@@ -52,6 +52,7 @@ public sealed class CudaProductsTests
             }
         }
 
+        Assert.SkipUnless(CublasLt.IsAvailable && Cudnn.IsAvailable, $"No cuBLASLt or cuDNN: {string.Join("; ", [.. CublasLt.Tried, .. Cudnn.Tried])}");
         CudaProducts products = ((CudaDevice)(Device)device).Products;
         (long before, bool asked) = (products.LibraryCalls, products.AsksLibraries);
         products.AsksLibraries = true;

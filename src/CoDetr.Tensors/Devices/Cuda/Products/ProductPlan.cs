@@ -8,9 +8,9 @@ namespace CoDetr.Tensors;
 /// <param name="Reuse">How much of its time goes into products, roughly: larger tiles read each operand less often.</param>
 internal sealed record ProductTile(int M, int N, int Threads, int Blocks, double Reuse)
 {
-    internal static readonly ProductTile Large = new(128, 128, 256, 1, 0.9);
-    internal static readonly ProductTile Small = new(64, 64, 128, 3, 0.65);
-    internal static readonly ProductTile Narrow = new(128, 32, 128, 3, 0.55);
+    internal static readonly ProductTile Large = new(128, 128, 256, 2, 0.9);
+    internal static readonly ProductTile Small = new(64, 64, 128, 4, 0.65);
+    internal static readonly ProductTile Narrow = new(128, 32, 128, 4, 0.55);
 }
 
 /// <summary>A kernel of <c>kernels/cuda/</c> and the tile of its blocks.</summary>
