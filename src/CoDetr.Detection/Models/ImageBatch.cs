@@ -8,9 +8,7 @@ namespace CoDetr.Detection;
 /// <param name="ValidSizes">The same on the device, <c>f32[batch, 2]</c>: height and width.</param>
 public sealed record ImageBatch(Tensor Images, IReadOnlyList<ImageSize> Sizes, Tensor ValidSizes)
 {
-    /// <summary>Uploads the sizes.</summary>
-    /// <param name="images"><c>f32[batch, height, width, 3]</c></param>
-    /// <param name="sizes">Each picture's size before padding, in pixels of the network's input.</param>
+    /// <summary>Uploads the sizes; images are <c>f32[batch, height, width, 3]</c>.</summary>
     public ImageBatch(Tensor images, IReadOnlyList<ImageSize> sizes)
         : this(images, sizes, Upload(sizes))
     {
