@@ -47,8 +47,11 @@ public sealed class Batch : IDisposable
     /// <summary>Number of meaningful elements of <see cref="Images"/>.</summary>
     public int ImageElements => Count * Height * Width * ImageU8.Channels;
 
-    /// <summary>Elements behind the pixels that are free to be written: enough for a copy of all other arrays.</summary>
+    /// <summary>Elements behind the pixels that are free to be written: enough for a copy of all other arrays, <see cref="MostObjectsWithRoom"/> to an image.</summary>
     public int Room => RoomFor(Count, MaxObjects);
+
+    /// <summary><see cref="MaxObjects"/> rounded up to a multiple of sixteen.</summary>
+    public int MostObjectsWithRoom => WithRoom(MaxObjects);
 
     /// <summary>Index of each image in <see cref="CocoFile.Images"/>; -1 for images from elsewhere.</summary>
     public int[] ImageIndices { get; }
@@ -130,7 +133,9 @@ public sealed class Batch : IDisposable
         return batch;
     }
 
-    private static int RoomFor(int count, int maxObjects) => 128 + (count * ((5 * Math.Max(maxObjects, 1)) + 3));
+    private static int RoomFor(int count, int maxObjects) => 128 + (count * ((5 * WithRoom(maxObjects)) + 3));
+
+    private static int WithRoom(int objects) => RoundUp(Math.Max(objects, 1), 16);
 
     private static int RoundUp(int value, int divisor) => (value + divisor - 1) / divisor * divisor;
 }

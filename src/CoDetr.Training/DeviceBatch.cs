@@ -15,7 +15,7 @@ internal sealed record DeviceBatch(ImageBatch Pictures, Truth Truth, Tensor Shar
     /// <summary>Uploads a batch.</summary>
     internal static DeviceBatch Upload(Batch batch, float share = 1, UpdateNumbers numbers = default)
     {
-        BatchLayout layout = BatchLayout.Of(batch, Math.Max(batch.MaxObjects, 1));
+        BatchLayout layout = BatchLayout.Of(batch);
         return layout.View(Tensor.From(layout.Fill(batch, share, numbers), [layout.Length]), batch);
     }
 }
@@ -49,7 +49,9 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
 
     private int Numbers => Aligned(Share + 1);
 
-    internal static BatchLayout Of(Batch batch, int most) => new(batch.Count, batch.Height, batch.Width, most);
+    /// <summary>Where a device records steps, batches with nearly as many objects have one layout, so that more of them are alike.</summary>
+    internal static BatchLayout Of(Batch batch) => new(
+        batch.Count, batch.Height, batch.Width, Device.Default.Records ? batch.MostObjectsWithRoom : Math.Max(batch.MaxObjects, 1));
 
     /// <summary>Writes everything behind the batch's pixels.</summary>
     /// <returns>All that is to be sent.</returns>
@@ -79,8 +81,7 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
         ImageSize[] sizes = [.. batch.Heights.Zip(batch.Widths, (height, width) => new ImageSize(height, width))];
         return new DeviceBatch(
             new ImageBatch(whole.View(0, [Count, Height, Width, ImageU8.Channels]), sizes, whole.View(Sizes, [Count, 2])),
-            new Truth(
-                whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32), batch.ObjectCounts),
+            new Truth(whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32)),
             whole.View(Share, []),
             whole.View(Numbers, [UpdateNumbers.Count], DType.F64));
     }

@@ -148,6 +148,7 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         log.Dispose();
+        step.Dispose();
         average?.Dispose();
         optimizer.Dispose();
         parameters.Dispose();

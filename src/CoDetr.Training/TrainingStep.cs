@@ -23,12 +23,13 @@ public sealed record StepResult(IReadOnlyList<string> Names, float[] Losses, flo
 /// <see cref="StepScope"/>, so that nothing outlives it, and is one upload; the host waits once, when all is launched, and reads one small tensor. Whether
 /// the update is made is decided on the device.
 /// </summary>
-public sealed class TrainingStep
+public sealed class TrainingStep : IDisposable
 {
     private readonly Func<ImageBatch, Truth, LossTable> losses;
     private readonly FlatParameters parameters;
     private readonly Optimizer optimizer;
     private readonly MovingAverage? average;
+    private readonly StepRecorder recorder = new();
 
     /// <summary>Prepares updates of a model.</summary>
     /// <param name="losses">The model's losses of a batch.</param>
@@ -74,13 +75,24 @@ public sealed class TrainingStep
         return result;
     }
 
+    /// <summary>Whether batches of some shape are repeated from a recording.</summary>
+    internal bool HasRecording => recorder.HasRecording;
+
+    /// <summary>Frees what was recorded.</summary>
+    public void Dispose() => recorder.Dispose();
+
     /// <summary>Everything of an update up to the download: the losses' names; their values, batch by batch, and the norm.</summary>
     private (IReadOnlyList<string> Names, float[] Report) Launch(IReadOnlyList<Batch> batches, double rate)
     {
-        using StepScope scope = StepScope.Begin();
         double scale = optimizer.LossScale.Value;
         UpdateNumbers numbers = optimizer.NumbersOf(rate) with { Unscale = 1 / scale, AverageShare = MovingAverage.ShareAfter(optimizer.Updates) };
         float share = (float)(scale / batches.Count);
+        if (batches.Count == 1 && recorder.For(batches[0], Update) is RecordedStep recorded)
+        {
+            return (recorded.Names, recorded.Run(batches[0], share, numbers));
+        }
+
+        using StepScope scope = StepScope.Begin();
         IReadOnlyList<string> names = [];
         Tensor[] values = new Tensor[batches.Count];
         Tensor? onDevice = null;
@@ -93,11 +105,24 @@ public sealed class TrainingStep
             onDevice = i == batches.Count - 1 ? ofBatch.Keep(batch.Numbers) : null;
         }
 
-        Tensor report = Tensor.Concat(0, values).WithNorm(parameters.Gradients.GlobalNorm(), onDevice!);
+        return (names, Finish(values, onDevice!).ToArray());
+    }
+
+    /// <summary>An update by one batch: what is recorded.</summary>
+    private (IReadOnlyList<string> Names, Tensor Report) Update(DeviceBatch batch)
+    {
+        (IReadOnlyList<string> names, Tensor values) = Gather(batch);
+        return (names, Finish([values], batch.Numbers));
+    }
+
+    /// <summary>Norm, update and average, when all gradients are there; the report.</summary>
+    private Tensor Finish(Tensor[] values, Tensor numbers)
+    {
+        Tensor report = Tensor.Concat(0, values).WithNorm(parameters.Gradients.GlobalNorm(), numbers);
         Tensor norm = report.View(report.Count - 1, [1]);
-        optimizer.Update(onDevice!, norm);
-        average?.Update(onDevice!, norm);
-        return (names, report.ToArray());
+        optimizer.Update(numbers, norm);
+        average?.Update(numbers, norm);
+        return report;
     }
 
     /// <summary>Computes the losses of a batch and adds their gradients, times its share.</summary>

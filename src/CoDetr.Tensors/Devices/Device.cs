@@ -41,6 +41,9 @@ public abstract class Device
     /// <summary>How often the host has waited for the device so far: downloads and synchronisations.</summary>
     public abstract long Waits { get; }
 
+    /// <summary>Whether <see cref="Record"/> can be called.</summary>
+    internal virtual bool Records => false;
+
     /// <summary>The most scratch that a team can have; an op that may need more brings memory of its own.</summary>
     internal virtual int MostScratchBytes => int.MaxValue;
 
@@ -65,6 +68,9 @@ public abstract class Device
 
     /// <summary>Waits until everything launched has run.</summary>
     public abstract void Synchronize();
+
+    /// <summary>Records what <paramref name="work"/> launches, to repeat it. It runs nothing, and may neither upload nor wait.</summary>
+    internal virtual Recording Record(Action work) => throw new NotSupportedException($"{Description} does not record.");
 
     internal abstract Storage Allocate(long bytes);
 

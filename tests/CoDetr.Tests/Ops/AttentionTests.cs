@@ -27,14 +27,15 @@ public sealed class AttentionTests
         Assert.Equal([0, 0, 1, 1], v.Grad!.ToArray());
     }
 
-    /// <summary>More scores than one chunk holds: the chunks must agree with the weights computed at once.</summary>
+    /// <summary>More scores than one chunk holds: the chunks must agree with the weights computed at once. They are planned alike for every device.</summary>
     [Theory, InlineData(1, 40, 30000, 2), InlineData(5, 300, 700, 4)]
     public void ChunksAgree(int batch, int queries, int keys, int heads)
     {
+        using CpuDevice device = new(2);
         using StepScope scope = StepScope.Begin();
         Random random = new(5);
         Tensor Uniform(int rows) =>
-            Tensor.From<float>([.. Enumerable.Range(0, batch * rows * heads).Select(_ => (float)random.NextDouble())], [batch, rows, heads]);
+            Tensor.From<float>([.. Enumerable.Range(0, batch * rows * heads).Select(_ => (float)random.NextDouble())], [batch, rows, heads], device);
         (Tensor q, Tensor k, Tensor v) = (Uniform(queries), Uniform(keys), Uniform(keys));
         float[] weights = Tensor.AttentionWeights(q, k, heads).ToArray(), values = v.ToArray(), y = Tensor.Attention(q, k, v, heads).ToArray();
         for (int i = 0; i < y.Length; i += 97)
@@ -54,11 +55,18 @@ public sealed class AttentionTests
     public void GradientsOfChunksAddUp()
     {
         const int Queries = 5, Keys = 300000; // three queries to a chunk
+        using CpuDevice device = new(2);
         using StepScope scope = StepScope.Begin();
-        Tensor q = Tensor.Zeros([1, Queries, 1]), k = Tensor.Zeros([1, Keys, 1]), v = Tensor.Zeros([1, Keys, 1]);
-        q.RequiresGrad = k.RequiresGrad = v.RequiresGrad = true;
-        Tensor.Attention(q, k, v, 1).Backward(Tensor.From<float>([1, 2, 3, 4, 5], [1, Queries, 1]));
+        (Tensor q, Tensor k, Tensor v) = (Zeros(Queries), Zeros(Keys), Zeros(Keys));
+        Tensor.Attention(q, k, v, 1).Backward(Tensor.From<float>([1, 2, 3, 4, 5], [1, Queries, 1], device));
         Assert.All(v.Grad!.ToArray(), d => Assert.Equal(15f / Keys, d, 1e-9f)); // every weight is 1 / keys
+
+        Tensor Zeros(int rows)
+        {
+            Tensor x = Tensor.Zeros([1, rows, 1], device: device);
+            x.RequiresGrad = true;
+            return x;
+        }
     }
 
     private static OpCase Case(int batch, int queries, int keys, int width, int heads, int blocked = 0, bool padded = false, int bias = 0)

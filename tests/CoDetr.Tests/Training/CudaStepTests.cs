@@ -48,6 +48,21 @@ public sealed class CudaStepTests : IDisposable
     [InlineData("F16", 1e-3, 0.02)]
     public void ShortStorageFollowsF32(string precision, double first, double later) => Follow(6, Enum.Parse<DType>(precision), first, later);
 
+    /// <summary>Not bit by bit: sums of atomic additions are taken in any order.</summary>
+    [Fact]
+    public void ARecordedStepIsThePlainOne()
+    {
+        using Unchecked fast = new();
+        cuda.MayRecord = false;
+        Run plain = Steps(cuda, 4, sgd: true, batches: 1);
+        cuda.MayRecord = true;
+        Run recorded = Steps(cuda, 4, sgd: true, batches: 1);
+        Assert.Equal((false, true), (plain.IsRecorded, recorded.IsRecorded));
+        Close([.. plain.Reports.SelectMany(r => r.Losses)], [.. recorded.Reports.SelectMany(r => r.Losses)], 1e-5, "losses of recorded steps");
+        Close(plain.Moved, recorded.Moved, 1e-4, "change of the weights by recorded steps");
+        Assert.Equal((plain.Uploads, plain.Waits, plain.Launches), (recorded.Uploads, recorded.Waits, recorded.Launches));
+    }
+
     [Fact]
     public void AnUpdateWhoseGradientsOverflowIsLeftOut()
     {
@@ -74,28 +89,21 @@ public sealed class CudaStepTests : IDisposable
 
     private void Follow(int steps, DType precision, double first, double later)
     {
-        SoftGpuLibrary.Configure("CHECKS", "0"); // of the same launches in every step; the test above has them
-        try
+        using Unchecked fast = new();
+        Run expected = Steps(cpu, steps), found = Steps(cuda, steps, precision);
+        for (int i = 0; i < steps; i++)
         {
-            Run expected = Steps(cpu, steps), found = Steps(cuda, steps, precision);
-            for (int i = 0; i < steps; i++)
-            {
-                (StepResult e, StepResult f) = (expected.Reports[i], found.Reports[i]);
-                TestContext.Current.SendDiagnosticMessage(
-                    $"step {i + 1}: {e.Total:F4} norm {e.GradientNorm:F3} on the CPU, {f.Total:F4} norm {f.GradientNorm:F3} in {precision}, losses times {f.LossScale}");
-                Assert.Equal(e.Total, f.Total, (i == 0 ? first : later) * e.Total);
-            }
+            (StepResult e, StepResult f) = (expected.Reports[i], found.Reports[i]);
+            TestContext.Current.SendDiagnosticMessage(
+                $"step {i + 1}: {e.Total:F4} norm {e.GradientNorm:F3} on the CPU, {f.Total:F4} norm {f.GradientNorm:F3} in {precision}, losses times {f.LossScale}");
+            Assert.Equal(e.Total, f.Total, (i == 0 ? first : later) * e.Total);
+        }
 
-            Assert.Equal(expected.Reports[0].GradientNorm, found.Reports[0].GradientNorm, 2 * first * expected.Reports[0].GradientNorm);
-            Assert.True(found.Reports[(steps - 1) / Batches * Batches].Total < found.Reports[0].Total, "the loss of the first batch goes down");
-        }
-        finally
-        {
-            SoftGpuLibrary.Configure("CHECKS", "1");
-        }
+        Assert.Equal(expected.Reports[0].GradientNorm, found.Reports[0].GradientNorm, 2 * first * expected.Reports[0].GradientNorm);
+        Assert.True(found.Reports[(steps - 1) / Batches * Batches].Total < found.Reports[0].Total, "the loss of the first batch goes down");
     }
 
-    private Run Steps(Device device, int steps, DType precision = DType.F32, bool sgd = false, int side = 48, int levels = 3, double lossScale = 1024)
+    private Run Steps(Device device, int steps, DType precision = DType.F32, bool sgd = false, int side = 48, int levels = 3, double lossScale = 1024, int batches = Batches)
     {
         Device.Default = device;
         DatasetPart part = DatasetFolder.OpenTrain(folder.Path);
@@ -111,14 +119,14 @@ public sealed class CudaStepTests : IDisposable
         }
 
         using Optimizer optimizer = sgd ? new Sgd(flat, [], 1e-4, 0.1) { LossScale = scale } : new AdamW(flat, [], 1e-4, 0.1) { LossScale = scale };
-        TrainingStep step = new(model.Losses, flat, optimizer);
+        using TrainingStep step = new(model.Losses, flat, optimizer);
         float[] start = flat.Trained.ToArray();
         List<StepResult> reports = [];
         (long uploads, long waits, long launches) = (0, 0, 0);
         Stopwatch watch = Stopwatch.StartNew();
         for (int i = 0; i < steps; i++)
         {
-            using Batch batch = loader.Load(0, i % Batches);
+            using Batch batch = loader.Load(0, i % batches);
             (uploads, waits, launches) = (device.Uploads, device.Waits, device.Launches);
             reports.Add(step.Run([batch], sgd ? 1 : 2e-4));
             (uploads, waits, launches) = (device.Uploads - uploads, device.Waits - waits, device.Launches - launches);
@@ -126,7 +134,7 @@ public sealed class CudaStepTests : IDisposable
 
         TestContext.Current.SendDiagnosticMessage(
             $"{device.Description}, {precision}: a step is {launches} launches, {uploads} upload, {waits} wait; {watch.Elapsed.TotalSeconds / steps:F2} s");
-        return new Run(reports, [.. flat.Trained.ToArray().Zip(start, (now, then) => now - then)], uploads, waits);
+        return new Run(reports, [.. flat.Trained.ToArray().Zip(start, (now, then) => now - then)], uploads, waits, launches, step.HasRecording);
     }
 
     /// <summary>At the start every point lies on the center of a cell, where the slope of bilinear sampling jumps: a rounding error would decide on which side.</summary>
@@ -141,5 +149,13 @@ public sealed class CudaStepTests : IDisposable
         }
     }
 
-    private sealed record Run(IReadOnlyList<StepResult> Reports, float[] Moved, long Uploads, long Waits);
+    /// <summary>The soft GPU without its checks: the same launches as in <see cref="AStepIsThatOfTheCpu"/>, which has them, again and again.</summary>
+    private sealed class Unchecked : IDisposable
+    {
+        internal Unchecked() => SoftGpuLibrary.Configure("CHECKS", "0");
+
+        public void Dispose() => SoftGpuLibrary.Configure("CHECKS", "1");
+    }
+
+    private sealed record Run(IReadOnlyList<StepResult> Reports, float[] Moved, long Uploads, long Waits, long Launches, bool IsRecorded);
 }

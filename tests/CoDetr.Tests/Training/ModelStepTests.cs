@@ -75,7 +75,7 @@ public sealed class ModelStepTests : IDisposable
         model.Initialize(0);
         using FlatParameters flat = new(model);
         using AdamW optimizer = new(flat, [], 1e-4, 0.1);
-        TrainingStep step = new(model.Losses, flat, optimizer);
+        using TrainingStep step = new(model.Losses, flat, optimizer);
         using Batch batch = loader.Load(0, 0);
         (long[] live, long[] peaks, long[] managed) = (new long[steps], new long[steps], new long[steps]);
         for (int i = 0; i < steps; i++)

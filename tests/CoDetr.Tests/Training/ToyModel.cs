@@ -35,7 +35,7 @@ internal sealed class ToyModel : Module
         int images = batch.Images.Shape[0], hidden = head.Value.Shape[1];
         Tensor features = batch.Images.Reshape(images, -1).Linear(weight.Value.Reshape(hidden, -1)).LayerNorm(scale.Value, shift.Value);
         Tensor squares = (features.Linear(head.Value) * Gain).Square();
-        Tensor[] losses = [squares.MeanAll(), (features - Buffer.Value).Abs().MeanAll() * (1f / truth.HostCounts.Sum())];
+        Tensor[] losses = [squares.MeanAll(), (features - Buffer.Value).Abs().MeanAll() / truth.Counts.Cast(DType.F32).SumAll()];
         Tensor values = Tensor.Stack(0, losses);
         return new LossTable(["loss_a", "loss_b"], values, values.SumAll());
     }

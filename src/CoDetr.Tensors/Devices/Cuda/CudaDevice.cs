@@ -68,6 +68,11 @@ public sealed unsafe class CudaDevice : Device, IDisposable
 
     internal CudaProducts Products { get; }
 
+    /// <summary>Whether steps may be recorded; tests compare them with plain ones.</summary>
+    internal bool MayRecord { get; set; } = true;
+
+    internal override bool Records => MayRecord && memory.IsPooled && !waitsAfterLaunch; // a checker and a search for the culprit see more without
+
     internal override int MostScratchBytes => Card.SharedBytes - 4096; // what a kernel itself keeps there
 
     /// <summary>The stream on which everything is launched.</summary>
@@ -218,6 +223,8 @@ public sealed unsafe class CudaDevice : Device, IDisposable
             }
         }
     }
+
+    internal override Recording Record(Action work) => Capture(work);
 
     internal override Storage Allocate(long bytes)
     {

@@ -1,10 +1,7 @@
 namespace CoDetr.Tensors;
 
-/// <summary>
-/// Launches that were recorded once and are repeated in one call. What they allocated stays theirs until the graph is disposed: a repetition finds its
-/// tensors where they were. Inputs are written into the same tensors before each repetition.
-/// </summary>
-internal sealed class CudaGraph : IDisposable
+/// <summary>A recording as the driver keeps it.</summary>
+internal sealed class CudaGraph : Recording
 {
     private readonly CudaDevice device;
     private readonly CudaMemory.Pool memory;
@@ -19,15 +16,13 @@ internal sealed class CudaGraph : IDisposable
     /// <summary>How many launches one repetition stands for.</summary>
     internal long Launches { get; }
 
-    /// <summary>Runs everything that was recorded, after what was launched before.</summary>
-    internal void Launch()
+    internal override void Launch()
     {
         ObjectDisposedException.ThrowIf(isDisposed, this);
         device.Launch(this);
     }
 
-    /// <summary>Lets its memory be used by others.</summary>
-    public void Dispose()
+    public override void Dispose()
     {
         if (!isDisposed)
         {
