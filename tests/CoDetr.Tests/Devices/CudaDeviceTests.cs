@@ -193,6 +193,16 @@ public sealed class CudaDeviceTests : IDisposable
     }
 
     [Fact]
+    public void CastsRoundToNearestEven()
+    {
+        float[] values = [1, 1.00390625f, 1.01171875f, 1.0039064f, 1.00048828125f, 1.00146484375f, 65519, 65520, float.MaxValue, 1e-45f, 6e-8f, -0.1f, float.NegativeInfinity];
+        foreach (DType type in new[] { DType.BF16, DType.F16 })
+        {
+            Assert.Equal(ShortFloats.ToFloats(ShortFloats.From(values, type), type), Tensor.From(values, [values.Length], device).Cast(type).ToArray());
+        }
+    }
+
+    [Fact]
     public void ARecordingIsRepeatedWithOtherInputs()
     {
         Tensor x = Tensor.From<float>([1, 2, 3], [3], device);
