@@ -16,7 +16,7 @@ internal static class CompileTime
         }
 
         string architecture = KernelLibrary.ArchitectureOf(cuda.Card.Capability);
-        DType[] all = types.Length > 0 ? [.. types.Select(type => Enum.Parse<DType>(type, ignoreCase: true))] : [DType.F32, DType.BF16, DType.F16];
+        DType[] all = types.Length > 0 ? [.. types.Select(type => Enum.Parse<DType>(type, ignoreCase: true))] : [DType.F32, DType.F64, DType.BF16, DType.F16];
         int failed = 0;
         foreach (DType real in all)
         {

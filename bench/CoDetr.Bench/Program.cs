@@ -6,7 +6,7 @@ const string Usage = """
     CoDetr.Bench --smoke                       every benchmark once at a tiny size, every peer's result compared with ours
     CoDetr.Bench compare [NAME …] [--rounds N] [--seconds S]
                                                side by side with ONNX Runtime and others; writes bench/results/MACHINE/compare.md
-    CoDetr.Bench compile [TYPE …]              how long the kernels take to compile for this GPU, in f32, bf16 and f16
+    CoDetr.Bench compile [TYPE …]              how long the kernels take to compile for this GPU, in every type
     CoDetr.Bench traffic [NAME …] [--check]    what every kernel moves, counted on the soft GPU; writes docs/gpu/soft.md, or compares with it
     """;
 

@@ -69,7 +69,7 @@ struct Patches {
         const bool inside = from.image < p.images && tap.row < p.rows.taps && (unsigned)y < (unsigned)p.rows.extent &&
                             (unsigned)x < (unsigned)p.cols.extent;
         const index_t pixel = ((index_t)from.image * p.rows.extent + y) * p.cols.extent + x;
-        return inside ? image + (pixel * p.pixel + tap.channel) * (single ? 4 : sizeof(real)) : nullptr;
+        return inside ? fresh(image) + (pixel * p.pixel + tap.channel) * (single ? 4 : sizeof(real)) : nullptr;
     }
     METHOD void read(Chunk (&chunks)[kCount]) const {
         if (whole) {
@@ -164,12 +164,12 @@ FN void backward_weight(const Convolution& c) {
     multiply_tile(p, place, shared, outputs, patches);
 }
 
-BLOCKS(conv_forward_128x128, Convolution, 256, 1);
-BLOCKS(conv_forward_64x64, Convolution, 128, 3);
-BLOCKS(conv_backward_data_128x128, Convolution, 256, 1);
-BLOCKS(conv_backward_data_64x64, Convolution, 128, 3);
+BLOCKS(conv_forward_128x128, Convolution, 256, kNarrow ? 1 : 2);
+BLOCKS(conv_forward_64x64, Convolution, 128, kNarrow ? 3 : 4);
+BLOCKS(conv_backward_data_128x128, Convolution, 256, kNarrow ? 1 : 2);
+BLOCKS(conv_backward_data_64x64, Convolution, 128, kNarrow ? 3 : 4);
 BLOCKS(conv_backward_weight_128x128, Convolution, 256, 1);
-BLOCKS(conv_backward_weight_64x64, Convolution, 128, 3);
+BLOCKS(conv_backward_weight_64x64, Convolution, 128, kNarrow ? 3 : 4);
 
 KERNEL(conv_forward_128x128, Convolution c) { forward<Tile<2, 2, 4, 2>>(c); }
 KERNEL(conv_forward_64x64, Convolution c) { forward<Tile<2, 1, 2, 2>>(c); }

@@ -122,14 +122,19 @@ public sealed class CudaDeviceTests : IDisposable
     {
         Tensor x = Tensor.From<float>([1, 2, 3], [3], device), y = x.Like();
         Kernel kernel = new("softmax.cu", "softmax_forward");
-        device.Launch(kernel, Work.Teams(1, 3), y, x, 1, 3); // compiles
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
+        long HundredLaunches()
         {
-            device.Launch(kernel, Work.Teams(1, 3), y, x, 1, 3);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
+            {
+                device.Launch(kernel, Work.Teams(1, 3), y, x, 1, 3);
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        // The first launch compiles, and the runtime may allocate once or twice when it replaces code by faster code.
+        Assert.Contains(0, Enumerable.Range(0, 5).Select(_ => HundredLaunches()));
         Assert.Equal(1, y.ToArray().Sum(), 1e-6);
     }
 

@@ -78,14 +78,38 @@ public sealed class CudaProductsTests
         Random random = new(10);
         ConvolutionProblem stem = new()
         {
-            Batch = 1, Height = 22, Width = 30, Channels = 3, OutHeight = 11, OutWidth = 15, OutChannels = 64, KernelHeight = 7, KernelWidth = 7,
-            StrideHeight = 2, StrideWidth = 2, PadHeight = 3, PadWidth = 3, DilationHeight = 1, DilationWidth = 1, Groups = 1,
+            Batch = 1,
+            Height = 22,
+            Width = 30,
+            Channels = 3,
+            OutHeight = 11,
+            OutWidth = 15,
+            OutChannels = 64,
+            KernelHeight = 7,
+            KernelWidth = 7,
+            StrideHeight = 2,
+            StrideWidth = 2,
+            PadHeight = 3,
+            PadWidth = 3,
+            DilationHeight = 1,
+            DilationWidth = 1,
+            Groups = 1,
         };
         CheckConvolution(device, random, real, stem);
         CheckConvolution(device, random, real, stem with
         {
-            Height = 14, Width = 15, OutHeight = 14, OutWidth = 15, Channels = 64, OutChannels = 136, KernelHeight = 3, KernelWidth = 3,
-            StrideHeight = 1, StrideWidth = 1, PadHeight = 1, PadWidth = 1,
+            Height = 14,
+            Width = 15,
+            OutHeight = 14,
+            OutWidth = 15,
+            Channels = 64,
+            OutChannels = 136,
+            KernelHeight = 3,
+            KernelWidth = 3,
+            StrideHeight = 1,
+            StrideWidth = 1,
+            PadHeight = 1,
+            PadWidth = 1,
         });
     }
 
@@ -104,8 +128,22 @@ public sealed class CudaProductsTests
             SoftGpuLibrary.TakeCounters();
             ((Device)device).Gemm(new GemmProblem
             {
-                A = a.Pointer, B = b.Pointer, C = c.Pointer, M = M, N = N, K = K, LdA = transA == 1 ? M : K, LdB = transB == 1 ? K : N, LdC = N,
-                Batch = 1, TransA = transA, TransB = transB, Alpha = 1, TypeA = real, TypeB = real, TypeC = real,
+                A = a.Pointer,
+                B = b.Pointer,
+                C = c.Pointer,
+                M = M,
+                N = N,
+                K = K,
+                LdA = transA == 1 ? M : K,
+                LdB = transB == 1 ? K : N,
+                LdC = N,
+                Batch = 1,
+                TransA = transA,
+                TransB = transB,
+                Alpha = 1,
+                TypeA = real,
+                TypeB = real,
+                TypeC = real,
             });
             ((Device)device).Synchronize();
             KernelCounters counters = Assert.Single(SoftGpuLibrary.TakeCounters());
@@ -198,9 +236,21 @@ public sealed class CudaProductsTests
         DType Type() => random.Next(2) == 0 ? real : DType.F32;
         GemmProblem p = new()
         {
-            M = m, N = n, K = k, Batch = batch, LdA = Stride(transA ? m : k), LdB = Stride(transB ? k : n), LdC = Stride(n),
-            TransA = transA ? 1 : 0, TransB = transB ? 1 : 0, Alpha = random.Next(2) == 0 ? 1 : 0.5f, Accumulate = random.Next(2),
-            Activation = (Activation)random.Next(4), TypeA = Type(), TypeB = Type(), TypeC = Type(),
+            M = m,
+            N = n,
+            K = k,
+            Batch = batch,
+            LdA = Stride(transA ? m : k),
+            LdB = Stride(transB ? k : n),
+            LdC = Stride(n),
+            TransA = transA ? 1 : 0,
+            TransB = transB ? 1 : 0,
+            Alpha = random.Next(2) == 0 ? 1 : 0.5f,
+            Accumulate = random.Next(2),
+            Activation = (Activation)random.Next(4),
+            TypeA = Type(),
+            TypeB = Type(),
+            TypeC = Type(),
         };
         long sizeA = (transA ? k : m) * p.LdA, sizeB = (transB ? n : k) * p.LdB, sizeC = m * p.LdC;
         (p.StrideA, p.StrideB, p.StrideC) = (batch > 1 && random.Next(4) == 0 ? 0 : sizeA, batch > 1 && random.Next(4) == 0 ? 0 : sizeB, sizeC);

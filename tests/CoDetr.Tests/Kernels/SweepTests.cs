@@ -23,7 +23,9 @@ public sealed partial class SweepTests
     {
         Requires.Nvrtc();
         var texts = KernelText.Names.Where(file => file.EndsWith(".cu", StringComparison.Ordinal)).ToList();
-        var all = from file in texts from real in Storage from architecture in Architectures
+        var all = from file in texts
+                  from real in Storage
+                  from architecture in Architectures
                   where KernelLibrary.IsStored(file, real)
                   select (file, real, architecture);
         var usages = all.AsParallel().WithDegreeOfParallelism(Environment.ProcessorCount).SelectMany(one => Compile(one.file, one.real, one.architecture)).ToList();

@@ -148,7 +148,12 @@ internal sealed class CudaProducts(CudaDevice device) : IDisposable
         Storage sums = device.Allocate(Math.Max(elements, 1) * sizeof(float));
         bool isDone = cublas.TryMultiply(problem with
         {
-            C = sums.Pointer, TypeC = DType.F32, LdC = problem.N, StrideC = problem.M * problem.N, Alpha = 1, Accumulate = 0,
+            C = sums.Pointer,
+            TypeC = DType.F32,
+            LdC = problem.N,
+            StrideC = problem.M * problem.N,
+            Alpha = 1,
+            Accumulate = 0,
         });
         if (isDone)
         {
@@ -170,8 +175,17 @@ internal sealed class CudaProducts(CudaDevice device) : IDisposable
 
         GemmProblem pixels = new()
         {
-            C = problem.Y, TypeC = problem.TypeY, M = problem.Batch * problem.OutHeight * problem.OutWidth, N = problem.OutChannels, LdC = problem.OutChannels,
-            Batch = 1, Alpha = 1, Scale = problem.Scale, Bias = problem.Bias, Residual = problem.Residual, Activation = problem.Activation,
+            C = problem.Y,
+            TypeC = problem.TypeY,
+            M = problem.Batch * problem.OutHeight * problem.OutWidth,
+            N = problem.OutChannels,
+            LdC = problem.OutChannels,
+            Batch = 1,
+            Alpha = 1,
+            Scale = problem.Scale,
+            Bias = problem.Bias,
+            Residual = problem.Residual,
+            Activation = problem.Activation,
             Accumulate = problem.Accumulate,
         };
         if (problem.TypeY != DType.F32)
