@@ -36,8 +36,9 @@ internal static class TrainingSession
         Recipe recipe = info.Recipe;
         terminal.Say($"{info.Model} on {info.Data.Folder}: {info.Data.Images} pictures, {info.Data.Objects} objects, {info.Classes.Count} classes; {Device.Default.Description}");
         string accumulated = recipe.Accumulate > 1 ? $" × {recipe.Accumulate}" : "";
+        string precision = recipe.Precision == DType.F32 ? "" : $", {recipe.Precision.ToString().ToLowerInvariant()}";
         terminal.Say(
-            $"{recipe.Epochs} epochs of {trainer.StepsPerEpoch} steps, batch {recipe.BatchSize}{accumulated}, {recipe.Optimizer} lr {recipe.Schedule.Rate}, seed {recipe.Seed}"
+            $"{recipe.Epochs} epochs of {trainer.StepsPerEpoch} steps, batch {recipe.BatchSize}{accumulated}, {recipe.Optimizer} lr {recipe.Schedule.Rate}, seed {recipe.Seed}{precision}"
             + (info.Progress.Step > 0 ? $"; going on after step {info.Progress.Step}" : ""));
     }
 }
