@@ -16,7 +16,8 @@ internal static class Requires
     internal static void Gpu()
     {
         Nvrtc();
-        Part(CoDetr.SoftGpu.SoftGpuLibrary.IsInUse || Tensors.Device.Default is Tensors.CudaDevice, "Neither a GPU nor the soft GPU was found. Type: scripts/build-softgpu.sh artifacts/softgpu");
+        bool isThere = CoDetr.SoftGpu.SoftGpuLibrary.IsInUse || Tensors.Device.Default is Tensors.CudaDevice;
+        Part(isThere, "Neither a GPU nor the soft GPU was found. Type: scripts/build-softgpu.sh artifacts/softgpu");
     }
 
     internal static void Part(bool isThere, string otherwise)
