@@ -50,7 +50,8 @@ kernels() { # every kernel by the host compiler that the build did not take, the
     quietly $tests -noColor -namespace 'CoDetr.Tests.Kernels*'
 }
 
-tests() { # all that needs no GPU; what runs on one has the soft GPU's stage
+tests() { # the program's faults want the soft GPU as its driver; what runs on a GPU in this process has a stage of its own
+    quietly scripts/build-softgpu.sh "$softgpu" || return 1
     quietly $tests -noColor -namespace- 'CoDetr.Tests.Kernels*' -namespace- 'CoDetr.Tests.Docs*' -namespace- 'CoDetr.Tests.Sanitize*' \
         -class- 'CoDetr.Tests.Devices.Cuda*' -class- 'CoDetr.Tests.Training.CudaStepTests'
 }
