@@ -90,7 +90,7 @@ FN void fill(const CornerTable& table, const acc* weight, const Attention& a, in
 // channels.
 template <int C, int P>
 FN void gather(real* out, const real* value, const Attention& a, int batch) {
-    const int samples = a.samples(), step = samples | 1;
+    const int samples = a.samples(), step = ROW_STEP(samples);
     TEAM_LOOP (row, (index_t)batch * a.queries * a.heads) {
         TEAM_SCRATCH(acc, weight, samples);
         TEAM_SCRATCH(int, at, 4 * step);
@@ -122,7 +122,7 @@ FN void gather(real* out, const real* value, const Attention& a, int batch) {
 template <int C, int P>
 FN void scatter(acc* dvalue, acc* doffsets, acc* dscores, acc* dpoints, const real* dout, const real* value, const Attention& a,
                 int batch) {
-    const int channels = C ? C : a.channels, samples = a.samples(), step = samples | 1;
+    const int channels = C ? C : a.channels, samples = a.samples(), step = ROW_STEP(samples);
     TEAM_LOOP_OWNING (t, (index_t)batch * a.heads * a.queries, a.queries) {
         const index_t n = t / a.queries / a.heads, h = t / a.queries % a.heads, row = (n * a.queries + t % a.queries) * a.heads + h;
         TEAM_SCRATCH(acc, weight, samples);

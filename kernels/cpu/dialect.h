@@ -61,6 +61,7 @@ struct Scratch {
 #define LANE_LOOP(c, n) _Pragma("omp simd") for (int c = 0; c < (n); ++c)
 #define GROUP_LOOP(g, groups, size) for (int g = 0; g < (groups); ++g)
 #define GROUP_LANES(i, size, g) LANE_LOOP (i, size)
+#define ROW_STEP(n) (n)
 #define LANE_ZERO if (true)
 
 template <class T>

@@ -74,6 +74,8 @@ struct Scratch {
              g = threadIdx.x / g##_width;                                                                                       \
          g < (groups) && (int)threadIdx.x < g##_step * g##_width; g += g##_step)
 #define GROUP_LANES(i, size, g) for (int i = threadIdx.x % g##_width; i < (size); i += g##_width)
+// From one row of a table in scratch to the next, where lanes read one place of several rows: odd, so that no two meet in a bank.
+#define ROW_STEP(n) ((n) | 1)
 #define LANE_ZERO for (bool once_ = (team_sync(), threadIdx.x == 0); once_; once_ = false)
 
 FN void scatter_add(float* p, float v) { atomicAdd(p, v); }
