@@ -67,8 +67,8 @@ FN void each_sample(const Attention& a, index_t row, F f) {
     }
 }
 
-// Where the four corners of each sample lie and what they weigh: sample s, corner j at [j * step + s]. The step is odd: four lanes that
-// read one sample's corners meet no two in the same bank.
+// Where the four corners of each sample lie and what they weigh: sample s, corner j at [j * step + s]. On the GPU the step is odd: four
+// lanes that read one sample's corners meet no two in the same bank.
 struct CornerTable {
     int step;
     int* at;
