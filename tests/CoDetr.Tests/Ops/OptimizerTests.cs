@@ -37,6 +37,20 @@ public sealed class OptimizerTests
         Assert.Equal(exact, norms[0], exact * 1e-6);
     }
 
+    [Theory, InlineData(1), InlineData(2), InlineData(3), InlineData(7)]
+    public void AveragesMoveTheirShareOfTheWayUnlessTheStepIsBroken(int workers)
+    {
+        using DeviceUnderTest device = new(workers);
+        float[] x = Numbers(1, 400), y = Numbers(2, 100);
+        Tensor values = Tensor.From(x, [x.Length], device), averages = Tensor.From(y, [y.Length], device);
+        Tensor numbers = new UpdateNumbers(1e-2, AverageShare: 0.25).Upload(device);
+        averages.AverageInPlace(values, numbers, Tensor.From([float.NaN], [1], device));
+        Assert.Equal(y, averages.ToArray());
+
+        averages.AverageInPlace(values, numbers, Tensor.From([3f], [1], device));
+        Assert.All(averages.ToArray().Zip(y.Zip(x, (a, b) => a + (0.25f * (b - a)))), pair => Assert.Equal(pair.Second, pair.First, 1e-4f));
+    }
+
     [Fact]
     public void AnUpdateLeavesNoGradientBehind()
     {
