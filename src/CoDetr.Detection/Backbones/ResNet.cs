@@ -28,7 +28,7 @@ public sealed record ResNetConfig
 }
 
 /// <summary>The residual backbone in PyTorch's style: the stride sits on the 3×3 convolution. He et al., 2016.</summary>
-internal sealed class ResNet : Module
+internal sealed class ResNet : Backbone
 {
     private readonly ResNetConfig config;
     private readonly Conv2d stem;
@@ -68,10 +68,8 @@ internal sealed class ResNet : Module
         }
     }
 
-    /// <summary>Computes the chosen stages.</summary>
-    /// <param name="images"><c>f32[batch, height, width, 3]</c>, normalised.</param>
-    /// <returns>Per chosen stage <c>f32[batch, height, width, channels]</c>, strides 4, 8, 16, 32 for stages 0 to 3.</returns>
-    internal Tensor[] Forward(Tensor images)
+    /// <inheritdoc/>
+    internal override Tensor[] Forward(Tensor images, Draws? draws = null)
     {
         Tensor x = StepScope.Contain(() => stem.Forward(images, stemNorm, Activation.Relu).MaxPool2d(3, 2, 1));
         List<Tensor> outputs = [];

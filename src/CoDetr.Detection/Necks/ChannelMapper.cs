@@ -3,7 +3,7 @@ using CoDetr.Tensors;
 namespace CoDetr.Detection;
 
 /// <summary>Brings every backbone stage to one width, and adds coarser levels (spec/model.md §3.1). No activation.</summary>
-internal sealed class ChannelMapper : Module
+internal sealed class ChannelMapper : Neck
 {
     private readonly Mapping[] maps;
     private readonly Mapping[] extras;
@@ -18,7 +18,8 @@ internal sealed class ChannelMapper : Module
         extras = AddList("extra_convs", levels - inputs.Count, i => new Mapping(i == 0 ? inputs[^1] : width, width, 3, 2));
     }
 
-    internal Tensor[] Forward(Tensor[] stages)
+    /// <inheritdoc/>
+    internal override Tensor[] Forward(Tensor[] stages)
     {
         List<Tensor> levels = [.. stages.Zip(maps, (stage, map) => map.Forward(stage))];
         Tensor last = stages[^1];

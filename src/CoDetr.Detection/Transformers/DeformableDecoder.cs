@@ -21,7 +21,8 @@ internal sealed class DeformableDecoder : Module
     /// <param name="reference">Start boxes, without gradient: unit <c>f32[batch, queries, 4]</c></param>
     /// <param name="branches">One box branch per layer.</param>
     /// <param name="grid">The levels and the padding.</param>
-    internal DecoderOutput Forward(Tensor query, Tensor position, Tensor memory, Tensor reference, IReadOnlyList<BoxBranch> branches, TokenGrid grid)
+    /// <param name="blocked">Which queries do not see which, <c>u8[queries, queries]</c>; null for none.</param>
+    internal DecoderOutput Forward(Tensor query, Tensor position, Tensor memory, Tensor reference, IReadOnlyList<BoxBranch> branches, TokenGrid grid, Tensor? blocked = null)
     {
         DecoderOutput output = new(new Tensor[layers.Length], new Tensor[layers.Length], new Tensor[layers.Length]);
         (int batch, int queries) = (query.Shape[0], query.Shape[1]);
@@ -30,7 +31,7 @@ internal sealed class DeformableDecoder : Module
         for (int i = 0; i < layers.Length; i++)
         {
             Tensor perLevel = reference.Reshape(batch, queries, 1, 4) * ratios;
-            query = layers[i].Forward(query, position, memory, perLevel, grid);
+            query = layers[i].Forward(query, position, memory, perLevel, grid, blocked);
             Tensor delta = branches[i].Forward(query);
             output.States[i] = query;
             output.Boxes[i] = (delta + graph.InverseSigmoid()).Sigmoid();
@@ -40,28 +41,5 @@ internal sealed class DeformableDecoder : Module
         }
 
         return output;
-    }
-
-    private sealed class DecoderLayer : Module
-    {
-        private readonly MultiHeadAttention selfAttention;
-        private readonly DeformableAttention crossAttention;
-        private readonly FeedForward feedForward;
-        private readonly LayerNorm[] norms;
-
-        internal DecoderLayer(DeformableDetrConfig config)
-        {
-            selfAttention = Add("attentions.0", new MultiHeadAttention(config.Width, config.Heads));
-            crossAttention = Add("attentions.1", new DeformableAttention(config.Width, config.Heads, config.Levels, config.Points));
-            feedForward = Add("ffns.0", new FeedForward(config.Width, config.FeedForward));
-            norms = AddList("norms", 3, _ => new LayerNorm(config.Width));
-        }
-
-        internal Tensor Forward(Tensor x, Tensor position, Tensor memory, Tensor reference, TokenGrid grid)
-        {
-            x = norms[0].Forward(selfAttention.Forward(x, position));
-            x = norms[1].Forward(crossAttention.Forward(x, position, memory, reference, grid));
-            return norms[2].Forward(feedForward.Forward(x));
-        }
     }
 }
