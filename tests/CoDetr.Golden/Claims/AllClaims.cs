@@ -11,6 +11,8 @@ internal static class AllClaims
         .. HeadClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
+        .. AssignmentClaims.List,
+        .. PositiveQueryClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
