@@ -11,6 +11,7 @@ internal static class AllClaims
         .. HeadClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
+        .. SuppressionClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
