@@ -13,6 +13,8 @@ internal static class AllClaims
         .. MatchingClaims.List,
         .. AssignmentClaims.List,
         .. PositiveQueryClaims.List,
+        .. PriorClaims.List,
+        .. AssignerClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
