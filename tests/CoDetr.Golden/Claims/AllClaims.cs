@@ -10,6 +10,7 @@ internal static class AllClaims
         .. TransformerClaims.List,
         .. HeadClaims.List,
         .. RegionClaims.List,
+        .. DenseHeadClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
         .. PriorClaims.List,
