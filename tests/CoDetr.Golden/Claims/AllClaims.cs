@@ -12,6 +12,7 @@ internal static class AllClaims
         .. ModelClaims.List,
         .. MatchingClaims.List,
         .. SuppressionClaims.List,
+        .. RoiClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
