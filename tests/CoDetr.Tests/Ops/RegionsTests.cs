@@ -30,10 +30,10 @@ public sealed class RegionsTests
     public void NamesTheWrongArgument()
     {
         Assert.Equal(
-            "UnlessEmpty: boxes must be [2, 3, 4], got [2, 4, 4].",
+            "UnlessEmpty: boxes must be [..., 4] = [2, 3, 4], got [2, 4, 4].",
             Assert.Throws<ShapeException>(() => Tensor.Zeros([2, 3]).UnlessEmpty(Tensor.Zeros([2, 4, 4]))).Message);
         Assert.Equal(
-            "KeepFirst: counts must be [2], got [3].",
+            "KeepFirst: counts must be [batch] = [2], got [3].",
             Assert.Throws<ShapeException>(() => Tensor.Zeros([2, 3], DType.I32).KeepFirst(Tensor.Zeros([3], DType.I32), 5)).Message);
     }
 }
