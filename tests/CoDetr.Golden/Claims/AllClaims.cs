@@ -9,6 +9,7 @@ internal static class AllClaims
         .. BackboneClaims.List,
         .. TransformerClaims.List,
         .. HeadClaims.List,
+        .. RegionClaims.List,
         .. DenseHeadClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
