@@ -35,7 +35,7 @@ internal static class HeadClaims
         Tensor[] Split(Tensor x) => [.. Enumerable.Range(0, layers).Select(i => x.Slice(0, i, 1).Reshape(x.Shape[1], x.Shape[2], x.Shape[3]))];
         QueryPredictions predictions = new(Split(logits), Split(boxes), encoderLogits, encoderBoxes, encoderLogits);
         LossTable losses = SetPredictionLoss.Compute(
-            predictions, SetPredictionLoss.ToMatch(Objects(golden, sizes.Length), ImageBatch.Upload(sizes)), new DeformableDetrConfig { Classes = shape[3] });
+            predictions, SetPredictionLoss.ToMatch(Objects(golden, sizes.Length), ImageBatch.Upload(sizes)), new DetectorConfig { Classes = shape[3] });
         float[] values = losses.Values.ToArray();
         for (int i = 0; i < values.Length; i++)
         {
