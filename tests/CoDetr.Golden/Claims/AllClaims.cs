@@ -11,6 +11,8 @@ internal static class AllClaims
         .. HeadClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
+        .. PriorClaims.List,
+        .. AssignerClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
