@@ -13,6 +13,8 @@ internal static class AllClaims
         .. MatchingClaims.List,
         .. PriorClaims.List,
         .. AssignerClaims.List,
+        .. AssignmentClaims.List,
+        .. PositiveQueryClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
