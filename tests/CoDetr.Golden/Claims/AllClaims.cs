@@ -15,6 +15,7 @@ internal static class AllClaims
         .. AssignerClaims.List,
         .. AssignmentClaims.List,
         .. PositiveQueryClaims.List,
+        .. SuppressionClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
