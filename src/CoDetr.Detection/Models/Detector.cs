@@ -67,16 +67,25 @@ public sealed class Detector : Module
         IReadOnlyList<PositiveQueries> positives = [];
         if (Config.Auxiliary.Count > 0)
         {
+            using Stage stage = Stage.Of("auxiliary heads");
             (IReadOnlyList<LossPart> ofHeads, positives) = auxiliary.Train(Maps(encoded, grid, seen, batch), truth, draws);
             losses.AddRange(ofHeads);
         }
 
         MatchTruth objects = SetPredictionLoss.ToMatch(truth, seen.ValidSizes);
         IReadOnlyList<QueryGroup> groups = head.TrainingQueries(encoded, positives, truth, seen.ValidSizes, draws);
-        QueryPredictions predictions = head.Decode(encoded, groups, grid);
-        losses.Insert(0, SetPredictionLoss.Encoder(encoded, Config.Kind == QueryKind.Deformable ? objects with { Labels = null } : objects, Config));
-        losses.Insert(1, SetPredictionLoss.Decoder(predictions, groups, objects, Config, classWeights: null));
-        return LossTable.Of(losses);
+        QueryPredictions predictions;
+        using (Stage.Of("decoder"))
+        {
+            predictions = head.Decode(encoded, groups, grid);
+        }
+
+        using (Stage.Of("matching and losses"))
+        {
+            losses.Insert(0, SetPredictionLoss.Encoder(encoded, Config.Kind == QueryKind.Deformable ? objects with { Labels = null } : objects, Config));
+            losses.Insert(1, SetPredictionLoss.Decoder(predictions, groups, objects, Config, classWeights: null));
+            return LossTable.Of(losses);
+        }
     }
 
     /// <summary>Finds objects.</summary>
@@ -105,10 +114,21 @@ public sealed class Detector : Module
     {
         Tensor[] levels = Features(batch, draws);
         TokenGrid grid = GridOf(levels, batch);
+        using Stage stage = Stage.Of("encoder");
         return (head.Encode(levels, grid), grid);
     }
 
-    internal Tensor[] Features(ImageBatch batch, Draws? draws) => neck.Forward(backbone.Forward(batch.Images.Cast(Precision), draws?.For("backbone")));
+    internal Tensor[] Features(ImageBatch batch, Draws? draws)
+    {
+        Tensor[] stages;
+        using (Stage.Of("backbone"))
+        {
+            stages = backbone.Forward(batch.Images.Cast(Precision), draws?.For("backbone"));
+        }
+
+        using Stage stage = Stage.Of("neck");
+        return neck.Forward(stages);
+    }
 
     /// <summary>What auxiliary heads see.</summary>
     /// <param name="encoded">The encoder's output.</param>
