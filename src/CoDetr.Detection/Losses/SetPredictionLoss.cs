@@ -34,7 +34,10 @@ internal static class SetPredictionLoss
             match = logits.MatchCost(boxes, objects, weights).Hungarian(objects.Counts).Match;
         }
 
-        return (logits.SetLoss(boxes, match, objects) * logits.SetLossWeights(objects.Counts, weights), match);
+        (int images, int predictions) = (objects.Counts.Shape[0], logits.Shape[1]);
+        QueryGroups all = new([predictions]);
+        Tensor losses = logits.SetLoss(boxes, match, objects, all, ClassTerm.Focal) * match.SetLossWeights(images, all, weights);
+        return (losses.Reshape(-1, 3), match);
     }
 
     /// <param name="truth">What the pictures show.</param>
