@@ -9,6 +9,12 @@ namespace CoDetr.Detection;
 /// <param name="Objects">The same as the host knows it.</param>
 public sealed record Truth(Tensor Boxes, Tensor Labels, Tensor Counts, IReadOnlyList<int> Objects)
 {
+    /// <summary>
+    /// <c>u8[batch, most, height, width]</c>: what each object covers of the network's input, not 0 where it does; null: all of its box. Only mask heads look at
+    /// it.
+    /// </summary>
+    public Tensor? Masks { get; init; }
+
     /// <summary>Uploads the objects of each picture.</summary>
     /// <param name="boxes">Per picture four numbers for each object: x1 y1 x2 y2.</param>
     /// <param name="labels">Per picture a class for each object.</param>
