@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CoDetr.Detection;
 using CoDetr.Tensors;
 
 namespace CoDetr.Golden.Claims;
@@ -11,7 +12,15 @@ internal static class SuppressionClaims
         new("ops/nms_*", Hard),
         new("ops/soft_nms_*", Soft),
         new("ops/batched_nms_*", Batched),
+        new("assign/multiclass_nms_*", Classes),
     ];
+
+    /// <summary>Settings of an <c>nms</c> entry of the reference's configuration.</summary>
+    internal static SuppressionSettings SettingsOf(JsonElement config)
+    {
+        float threshold = Number(config, "iou_threshold", 0.3f);
+        return config.GetProperty("type").GetString() == "nms" ? SuppressionSettings.Hard(threshold) : SuppressionSettings.Lowering(threshold, SoftOf(config));
+    }
 
     private static void Hard(GoldenCase golden) => CompareHard(golden, golden.Config, null);
 
@@ -43,11 +52,35 @@ internal static class SuppressionClaims
 
     private static void CompareSoft(GoldenCase golden, JsonElement config, Tensor? groups)
     {
+        (Tensor kept, Tensor scores, Tensor counts) = Tensor.SoftNms(Boxes(golden), Scores(golden), SoftOf(config), golden.ShapeOf("boxes")[0], groups);
+        Compare(golden, kept, counts, scores.ToArray());
+    }
+
+    private static void Classes(GoldenCase golden)
+    {
+        JsonElement config = golden.Config;
+        (int rows, int classes, int most) = (golden.ShapeOf("scores")[0], golden.ShapeOf("scores")[1] - 1, config.GetProperty("max_num").GetInt32());
+        SuppressionSettings settings = SettingsOf(config.GetProperty("nms"));
+        Tensor scores = golden.Tensor("scores", shape: [1, rows, classes + 1]).Slice(2, 0, classes);
+        foreach ((string suffix, string boxes, int own) in new[] { ("", "boxes", 1), ("_per_class", "boxes_per_class", classes) })
+        {
+            (HeadDetections found, Tensor pairs) = Suppression.SelectClasses(
+                golden.Tensor(boxes, shape: [1, rows, own, 4]), scores, settings, most, config.GetProperty("score_thr").GetSingle());
+            DetectedObject[] objects = QueryDecoding.Objects(found)[0];
+            golden.Compare<float>("dets" + suffix, [.. objects.SelectMany(d => (float[])[d.X1, d.Y1, d.X2, d.Y2, d.Score])]);
+            golden.Compare<int>("labels" + suffix, [.. objects.Select(d => d.Label)]);
+            if (own == 1)
+            {
+                golden.Compare<int>("inds", pairs.ToArray<int>()[..objects.Length]);
+            }
+        }
+    }
+
+    private static SoftNmsSettings SoftOf(JsonElement config)
+    {
         SoftNmsMethod method = config.TryGetProperty("method", out JsonElement name)
             ? Enum.Parse<SoftNmsMethod>(name.GetString()!, ignoreCase: true) : SoftNmsMethod.Linear;
-        SoftNmsSettings settings = new(method, Number(config, "iou_threshold", 0.3f), Number(config, "sigma", 0.5f), Number(config, "min_score", 1e-3f));
-        (Tensor kept, Tensor scores, Tensor counts) = Tensor.SoftNms(Boxes(golden), Scores(golden), settings, golden.ShapeOf("boxes")[0], groups);
-        Compare(golden, kept, counts, scores.ToArray());
+        return new(method, Number(config, "iou_threshold", 0.3f), Number(config, "sigma", 0.5f), Number(config, "min_score", 1e-3f));
     }
 
     private static void Compare(GoldenCase golden, Tensor kept, Tensor counts, float[]? lowered)
