@@ -9,6 +9,7 @@ internal static class AllClaims
         .. BackboneClaims.List,
         .. TransformerClaims.List,
         .. HeadClaims.List,
+        .. RegionClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
         .. PriorClaims.List,
