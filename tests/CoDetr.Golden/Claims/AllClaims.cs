@@ -8,6 +8,7 @@ internal static class AllClaims
         .. AttentionClaims.List,
         .. BackboneClaims.List,
         .. TransformerClaims.List,
+        .. DinoClaims.List,
         .. HeadClaims.List,
         .. RegionClaims.List,
         .. ModelClaims.List,

@@ -159,7 +159,7 @@ internal static class TransformerClaims
         }
     }
 
-    private static DetectorConfig ConfigOf(GoldenCase golden)
+    internal static DeformableDetrConfig ConfigOf(GoldenCase golden)
     {
         JsonElement config = golden.Config;
         return new DetectorConfig
@@ -173,10 +173,10 @@ internal static class TransformerClaims
     }
 
     /// <summary>The grid of flattened masks <c>[batch, tokens]</c>, 1 = padding.</summary>
-    private static TokenGrid Grid(GoldenCase golden, string shapes, string padding) => TokenGrid.FromPadding(
+    internal static TokenGrid Grid(GoldenCase golden, string shapes, string padding) => TokenGrid.FromPadding(
         [.. golden.Ints(shapes).Chunk(2).Select(size => new ImageSize(size[0], size[1]))], [.. golden.Ints(padding).Select(v => (byte)v)]);
 
-    private static TokenGrid GridOfMasks(GoldenCase golden)
+    internal static TokenGrid GridOfMasks(GoldenCase golden)
     {
         Shape[] shapes = [.. Enumerable.Range(0, 4).Select(i => golden.ShapeOf($"mask.{i}"))];
         byte[][][] masks = [.. shapes.Select((shape, i) => golden.Ints($"mask.{i}").Select(v => (byte)v).Chunk(shape[1] * shape[2]).ToArray())];
