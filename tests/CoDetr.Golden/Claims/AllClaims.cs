@@ -21,5 +21,6 @@ internal static class AllClaims
         .. OptimizerClaims.List,
         .. PipelineClaims.List,
         .. CocoEvalClaims.List,
+        .. CheckpointClaims.List,
     ];
 }
