@@ -28,5 +28,6 @@ internal static class AllClaims
         .. OptimizerClaims.List,
         .. PipelineClaims.List,
         .. CocoEvalClaims.List,
+        .. CheckpointClaims.List,
     ];
 }
