@@ -23,7 +23,7 @@ internal sealed class DinoTransformer : Module
     /// <param name="config">Sizes.</param>
     /// <param name="heads">Auxiliary heads whose positives become queries.</param>
     /// <param name="hasFeatures">Whether these queries carry the features at their place too.</param>
-    internal DinoTransformer(DeformableDetrConfig config, int heads, bool hasFeatures = false)
+    internal DinoTransformer(DetectorConfig config, int heads, bool hasFeatures = false)
     {
         width = config.Width;
         int featureHeads = hasFeatures ? heads : 0;

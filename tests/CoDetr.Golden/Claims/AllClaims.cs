@@ -11,7 +11,6 @@ internal static class AllClaims
         .. DinoClaims.List,
         .. HeadClaims.List,
         .. RegionClaims.List,
-        .. ModelClaims.List,
         .. MatchingClaims.List,
         .. PriorClaims.List,
         .. AssignerClaims.List,

@@ -68,7 +68,7 @@ internal static class DinoClaims
     private static (DinoTransformer Transformer, BoxBranch[] Branches) Parts(GoldenCase golden)
     {
         int queries = golden.ShapeOf("w.transformer.query_embed.weight")[0], width = golden.ShapeOf("w.transformer.query_embed.weight")[1];
-        DeformableDetrConfig config = new()
+        DetectorConfig config = new()
         {
             Classes = 1,
             Width = width,
