@@ -11,6 +11,8 @@ internal static class AllClaims
         .. DinoClaims.List,
         .. HeadClaims.List,
         .. RegionClaims.List,
+        .. DenseHeadClaims.List,
+        .. ModelClaims.List,
         .. MatchingClaims.List,
         .. PriorClaims.List,
         .. AssignerClaims.List,
