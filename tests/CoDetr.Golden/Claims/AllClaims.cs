@@ -19,6 +19,7 @@ internal static class AllClaims
         .. AssignmentClaims.List,
         .. PositiveQueryClaims.List,
         .. SuppressionClaims.List,
+        .. RoiClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
