@@ -10,8 +10,14 @@ internal static class AllClaims
         .. TransformerClaims.List,
         .. DinoClaims.List,
         .. HeadClaims.List,
+        .. RegionClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
+        .. PriorClaims.List,
+        .. AssignerClaims.List,
+        .. AssignmentClaims.List,
+        .. PositiveQueryClaims.List,
+        .. SuppressionClaims.List,
         .. ConvolutionClaims.List,
         .. NormClaims.List,
         .. SamplingClaims.List,
@@ -22,5 +28,6 @@ internal static class AllClaims
         .. OptimizerClaims.List,
         .. PipelineClaims.List,
         .. CocoEvalClaims.List,
+        .. CheckpointClaims.List,
     ];
 }

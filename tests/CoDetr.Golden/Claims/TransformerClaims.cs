@@ -105,7 +105,7 @@ internal static class TransformerClaims
     private static void Proposals(GoldenCase golden)
     {
         int width = golden.ShapeOf("memory")[2];
-        DeformableTransformer transformer = new(new DeformableDetrConfig { Classes = 1, Width = width, Levels = 4, FeedForward = 8, EncoderLayers = 0, DecoderLayers = 0 });
+        DeformableTransformer transformer = new(new DetectorConfig { Classes = 1, Width = width, Levels = 4, FeedForward = 8, EncoderLayers = 0, DecoderLayers = 0 });
         foreach ((string name, Parameter parameter) in transformer.NamedParameters().Where(p => golden.Has($"w.{p.Name}")))
         {
             parameter.Import(golden.Floats($"w.{name}"));
@@ -125,7 +125,7 @@ internal static class TransformerClaims
     private static void Transformer(GoldenCase golden)
     {
         int[] layers = [.. golden.Config.GetProperty("layers").EnumerateArray().Select(n => n.GetInt32())];
-        DeformableDetrConfig config = ConfigOf(golden) with { EncoderLayers = layers[0], DecoderLayers = layers[1] };
+        DetectorConfig config = ConfigOf(golden) with { EncoderLayers = layers[0], DecoderLayers = layers[1] };
         DeformableTransformer transformer = new DeformableTransformer(config).Filled(golden, "w.transformer.");
         BoxBranch[] branches = [.. Enumerable.Range(0, layers[1] + 1).Select(i => new BoxBranch(config.Width).Filled(golden, $"w.reg_branches.{i}."))];
         string encoderBranch = $"cls_branches.{layers[1]}.";
@@ -162,7 +162,7 @@ internal static class TransformerClaims
     internal static DeformableDetrConfig ConfigOf(GoldenCase golden)
     {
         JsonElement config = golden.Config;
-        return new DeformableDetrConfig
+        return new DetectorConfig
         {
             Classes = 1,
             Width = config.GetProperty("embed").GetInt32(),
