@@ -51,21 +51,3 @@ KERNEL(denoising_queries, int* labels, acc* logits, int* match,  // [images, slo
         }
     }
 }
-
-// Which queries do not see which: groups stay apart, and so do the parts of a group of denoising queries, which see the group behind them.
-KERNEL(denoising_blocked, uint8_t* blocked, const int* starts,  // [queries, queries], [groups + 1]
-       int queries, int groups, int part) {                     // queries of a part of group 0; 0: it is a group like the others
-    TEAM_LOOP (q, queries) {
-        int g = 0;
-        while (g + 1 < groups && q >= starts[g + 1]) ++g;
-        int begin = starts[g], end = starts[g + 1], other_begin = 0, other_end = 0;
-        if (g == 0 && part > 0) {
-            begin = (int)q / part * part;
-            end = begin + part;
-            other_begin = starts[1];
-            other_end = starts[2];
-        }
-        uint8_t* row = blocked + q * queries;
-        LANE_LOOP (k, queries) row[k] = (k >= begin && k < end) || (k >= other_begin && k < other_end) ? 0 : 1;
-    }
-}

@@ -19,7 +19,7 @@ internal sealed class DinoDecoder : Module
     private readonly LayerNorm norm;
     private readonly int width;
 
-    internal DinoDecoder(DeformableDetrConfig config)
+    internal DinoDecoder(DetectorConfig config)
     {
         width = config.Width;
         layers = AddList("layers", config.DecoderLayers, _ => new DecoderLayer(config));

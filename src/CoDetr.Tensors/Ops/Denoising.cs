@@ -13,7 +13,6 @@ public sealed record DenoisingNumbers(Tensor Chance, Tensor Label, Tensor Sign, 
 public static class DenoisingOp
 {
     private static readonly Kernel Queries = new("denoising.cu", "denoising_queries");
-    private static readonly Kernel BlockedKernel = new("denoising.cu", "denoising_blocked");
 
     extension(MatchTruth truth)
     {
@@ -49,22 +48,6 @@ public static class DenoisingOp
                 Queries, Work.Elements((long)images * queries, 60), labels, logits, match, truth.Boxes, truth.Labels, truth.Counts, truth.Sizes,
                 numbers.Chance, numbers.Label, numbers.Sign, numbers.Size, images, most, objects, queries, classes, labelNoise, boxNoise);
             return (labels, logits, match);
-        }
-    }
-
-    extension(QueryGroups groups)
-    {
-        /// <summary>Keeps groups apart in self-attention. Denoising queries come first, in parts that do not see each other but the group behind them.</summary>
-        /// <param name="part">Queries of a part of the first group; 0 if it is a group like the others.</param>
-        /// <returns><c>u8[queries, queries]</c>: 1 hides a key (second dimension) from a query</returns>
-        public Tensor Blocked(int part = 0)
-        {
-            Check.That(part >= 0 && (part == 0 || (groups.Count > 1 && groups[0] % part == 0)), $"parts of {part} queries do not fit the first group.");
-            Tensor blocked = Tensor.Empty([groups.Queries, groups.Queries], DType.U8, groups.Starts.Device);
-            blocked.Device.Launch(
-                BlockedKernel, Work.Teams(groups.Queries, Math.Min(groups.Queries, 256), cost: groups.Queries), blocked, groups.Starts,
-                groups.Queries, groups.Count, part);
-            return blocked;
         }
     }
 }
