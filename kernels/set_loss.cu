@@ -165,22 +165,28 @@ KERNEL(set_loss_sum, acc* sums, const acc* loss, const int* starts,  // [layers,
     }
 }
 
-// What each of a group's three losses is multiplied by: its weight over the number of predictions that answer for an object, at least one.
-KERNEL(set_loss_weights, float* weights, const int* match, const int* starts,  // [groups, 3], [images, predictions], [groups + 1]
-       int groups, int images, int predictions, float class_weight, float box_weight, float iou_weight) {
+// How many predictions of a group answer for an object, in all images of the first layer.
+KERNEL(set_loss_positives, acc* positives, const int* match, const int* starts,  // [groups], [images, predictions], [groups + 1]
+       int groups, int images, int predictions) {
     TEAM_LOOP (g, groups) {
         const int begin = starts[g], size = starts[g + 1] - begin;
-        acc positives = 0;
+        acc sum = 0;
         for (int image = 0; image < images; ++image) {
             const int* own = match + (index_t)image * predictions + begin;
-            positives += team_sum(size, [&](int i) { return own[i] >= 0 ? acc(1) : acc(0); });
+            sum += team_sum(size, [&](int i) { return own[i] >= 0 ? acc(1) : acc(0); });
         }
-        LANE_ZERO {
-            const float scale = 1.0f / (m_max((float)positives, 1.0f) + 1.1920929e-07f);  // the reference adds it to every averaging factor
-            weights[3 * g] = class_weight * scale;
-            weights[3 * g + 1] = box_weight * scale;
-            weights[3 * g + 2] = iou_weight * scale;
-        }
+        LANE_ZERO positives[g] = sum;
+    }
+}
+
+// What each of a group's three losses is multiplied by: its weight over the number of positives, at least one.
+KERNEL(set_loss_weights, acc* weights, const acc* positives,  // [groups, 3], [groups]
+       int groups, float class_weight, float box_weight, float iou_weight) {
+    ELEMENT_LOOP (g, groups) {
+        const acc scale = acc(1) / (m_max(positives[g], acc(1)) + acc(1.1920929e-07));  // the reference adds it to every averaging factor
+        weights[3 * g] = class_weight * scale;
+        weights[3 * g + 1] = box_weight * scale;
+        weights[3 * g + 2] = iou_weight * scale;
     }
 }
 

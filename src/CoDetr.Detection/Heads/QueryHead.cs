@@ -66,7 +66,7 @@ internal abstract class QueryHead : Module
     internal IReadOnlyList<QueryGroup> TrainingQueries(EncoderOutput encoded, IReadOnlyList<PositiveQueries> positives, Truth truth, Tensor validSizes, Draws draws)
     {
         QueryGroup[] extra = [.. positives.Select((queries, head) => PositiveGroup(queries, head, encoded.Memory.DType))];
-        return [.. DenoisingQueries(truth, validSizes, draws), MainQueries(encoded), .. extra];
+        return [.. DenoisingQueries(truth, validSizes, encoded.Memory.DType, draws), MainQueries(encoded), .. extra];
     }
 
     /// <summary>The memory as maps again, and one coarser map: what auxiliary heads read (spec/model.md §6.7).</summary>
@@ -84,7 +84,7 @@ internal abstract class QueryHead : Module
     }
 
     /// <summary>Queries of known objects with noise; none by default.</summary>
-    private protected virtual IEnumerable<QueryGroup> DenoisingQueries(Truth truth, Tensor validSizes, Draws draws) => [];
+    private protected virtual IEnumerable<QueryGroup> DenoisingQueries(Truth truth, Tensor validSizes, DType type, Draws draws) => [];
 
     /// <summary>Positive queries of the head of a number.</summary>
     private protected abstract QueryGroup PositiveGroup(PositiveQueries queries, int head, DType type);

@@ -80,7 +80,7 @@ internal static class SetPredictionLoss
         QueryGroups groups = new(spans.Select(span => span.Count));
         ClassTerm term = config.UsesQuality ? ClassTerm.QualityFocal : ClassTerm.Focal;
         MatchWeights weights = new(config.ClassWeight, config.BoxWeight, config.IouWeight);
-        Tensor factors = match.SetLossWeights(objects.Boxes.Shape[0], groups, weights);
+        Tensor factors = AverageFactor.ReduceMean(match.CountPositives(objects.Boxes.Shape[0], groups)).SetLossWeights(weights);
         float extra = config.Positives.Weight;
         if (extra != 1 && isExtra.Contains(true))
         {

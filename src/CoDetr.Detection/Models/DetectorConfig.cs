@@ -110,6 +110,9 @@ public sealed record DetectorConfig
     /// <summary>Whether the auxiliary heads' own losses are trained: off leaves their positive queries alone.</summary>
     public bool TrainsAuxiliary { get; init; } = true;
 
+    /// <summary>Denoising queries of DINO; null for none.</summary>
+    public DenoisingSettings? Denoising { get; init; } = new();
+
     /// <summary>The heads that can detect: <c>detr</c>, then the auxiliary ones by kind, with a number where a kind is there more than once.</summary>
     [JsonIgnore]
     public IReadOnlyList<string> HeadNames => ["detr", .. OrderedAuxiliary.Select((head, i) =>
@@ -146,4 +149,20 @@ public sealed record PositiveSettings
 
     /// <summary>λ1, the weight of their losses (paper, equation 6).</summary>
     public float Weight { get; init; } = 1;
+}
+
+/// <summary>Queries of DINO that stand near known objects and shall find back to them (spec/model.md §7).</summary>
+public sealed record DenoisingSettings
+{
+    /// <summary>How many a picture has, positive and negative ones, if its objects divide them evenly.</summary>
+    public int Queries { get; init; } = 100;
+
+    /// <summary>How often each object is there as a positive and as a negative; null: as often as <see cref="Queries"/> allow, at least once.</summary>
+    public int? Groups { get; init; }
+
+    /// <summary>Twice the chance that a query's label is drawn anew.</summary>
+    public float LabelNoise { get; init; } = 0.5f;
+
+    /// <summary>How far the corners of its box move, in halves of the box's size.</summary>
+    public float BoxNoise { get; init; } = 1;
 }

@@ -16,6 +16,7 @@ public static class SetLossOp
     private static readonly Kernel Forward = new("set_loss.cu", "set_loss_forward");
     private static readonly Kernel Backward = new("set_loss.cu", "set_loss_backward");
     private static readonly Kernel Sum = new("set_loss.cu", "set_loss_sum");
+    private static readonly Kernel Positives = new("set_loss.cu", "set_loss_positives");
     private static readonly Kernel WeightsKernel = new("set_loss.cu", "set_loss_weights");
 
     extension(Tensor logits)
@@ -61,20 +62,34 @@ public static class SetLossOp
 
     extension(Tensor match)
     {
-        /// <summary>What a group's losses are multiplied by: the weights over the number of its positives, at least one.</summary>
-        /// <param name="images">Pictures: this tensor is <c>i32[problems, predictions]</c>, and the positives are those of the first layer.</param>
+        /// <summary>How many predictions of each group answer for an object.</summary>
+        /// <param name="images">Pictures: this tensor is <c>i32[problems, predictions]</c>, and those of the first layer are counted.</param>
         /// <param name="groups">How the predictions lie.</param>
-        /// <param name="weights">Of the three losses.</param>
-        /// <returns><c>f32[groups, 3]</c></returns>
-        public Tensor SetLossWeights(int images, QueryGroups groups, MatchWeights weights)
+        /// <returns><c>f32[groups]</c></returns>
+        public Tensor CountPositives(int images, QueryGroups groups)
         {
             Check.Type(match, DType.I32);
             Check.Rank(match, 2);
             Check.That(match.Shape[0] >= images && match.Shape[1] == groups.Queries, $"match must be [problems, {groups.Queries}], got {match.Shape}.");
-            Tensor factors = Tensor.Empty([groups.Count, 3], device: match.Device);
+            Tensor positives = Tensor.Empty([groups.Count], device: match.Device);
             match.Device.Launch(
-                WeightsKernel, Work.Teams(groups.Count, 1024, cost: (long)images * groups.Queries / groups.Count), factors, match, groups.Starts,
-                groups.Count, images, groups.Queries, weights.Class, weights.Box, weights.Iou);
+                Positives, Work.Teams(groups.Count, 1024, cost: (long)images * groups.Queries / groups.Count), positives, match, groups.Starts,
+                groups.Count, images, groups.Queries);
+            return positives;
+        }
+    }
+
+    extension(Tensor positives)
+    {
+        /// <summary>What a group's losses are multiplied by: the weights over the number of its positives, at least one.</summary>
+        /// <param name="weights">Of the three losses; this tensor is <c>f32[groups]</c>.</param>
+        /// <returns><c>f32[groups, 3]</c></returns>
+        public Tensor SetLossWeights(MatchWeights weights)
+        {
+            Check.Rank(positives, 1);
+            Tensor factors = positives.New(positives.Shape[0], 3);
+            positives.Device.Launch(
+                WeightsKernel, Work.Elements(positives.Count), factors, positives, positives.Shape[0], weights.Class, weights.Box, weights.Iou);
             return factors;
         }
     }

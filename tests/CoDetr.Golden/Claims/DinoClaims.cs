@@ -1,9 +1,10 @@
+using System.Text.Json;
 using CoDetr.Detection;
 using CoDetr.Tensors;
 
 namespace CoDetr.Golden.Claims;
 
-/// <summary>The parts of Co-DINO: decoder, transformer, auxiliary queries.</summary>
+/// <summary>The parts of Co-DINO: decoder, transformer, auxiliary and denoising queries, losses.</summary>
 internal static class DinoClaims
 {
     internal static IReadOnlyList<Claim> List { get; } =
@@ -11,6 +12,8 @@ internal static class DinoClaims
         new("modules/decoder_dino", Decoder),
         new("modules/co_dino_transformer", Transformer),
         new("modules/co_dino_forward_aux_head0", AuxiliaryQueries),
+        new("modules/cdn_*", Denoising),
+        new("losses/query_head_co_dino", Losses),
     ];
 
     private static void Decoder(GoldenCase golden)
@@ -19,9 +22,8 @@ internal static class DinoClaims
         DinoDecoder decoder = new DinoDecoder(TransformerClaims.ConfigOf(golden) with { DecoderLayers = layers }).Filled(golden, "w.decoder.");
         BoxBranch[] branches = Branches(golden, layers);
         Tensor query = golden.BatchFirst("query", true), memory = golden.BatchFirst("memory", true);
-        Tensor blocked = Tensor.From<byte>([.. golden.Ints("attn_mask").Select(v => (byte)v)], golden.ShapeOf("attn_mask"));
         DinoDecoderOutput output = decoder.Forward(
-            query, memory, golden.Tensor("reference_points"), branches, TransformerClaims.Grid(golden, "spatial_shapes", "padding_mask"), blocked);
+            query, memory, golden.Tensor("reference_points"), branches, TransformerClaims.Grid(golden, "spatial_shapes", "padding_mask"), Mask(golden));
         CompareDecoder(golden, output);
         golden.CompareBatchFirst("grad.query", query.Grad);
         golden.CompareBatchFirst("grad.memory", memory.Grad);
@@ -32,22 +34,19 @@ internal static class DinoClaims
     /// <summary>Denoising and matched queries in one pass, as the reference has them.</summary>
     private static void Transformer(GoldenCase golden)
     {
-        (DinoTransformer transformer, BoxBranch[] branches) = Parts(golden);
-        Linear classes = new Linear(transformer.Width, golden.ShapeOf("w.cls_branches.2.bias")[0]).Filled(golden, "w.cls_branches.2.");
+        (DinoTransformer transformer, DetectorConfig config, BoxBranch[] branches) = Parts(golden);
+        Linear classes = new Linear(config.Width, golden.ShapeOf("w.cls_branches.2.bias")[0]).Filled(golden, "w.cls_branches.2.");
         (Tensor[] levels, Tensor sine, TokenGrid grid) = Inputs(golden);
-        Tensor memory = transformer.Encode(levels, sine, grid);
-        (Tensor logits, Tensor boxLogits) = transformer.Propose(memory, grid, classes, branches[^1]);
-        Tensor anchors = boxLogits.Sigmoid(), noisy = golden.Tensor("dn_label_query", true);
-        Tensor blocked = Tensor.From<byte>([.. golden.Ints("attn_mask").Select(v => (byte)v)], golden.ShapeOf("attn_mask"));
-        DinoDecoderOutput output = transformer.Decoder.Forward(
-            Tensor.Concat(1, noisy, transformer.Content(memory.Shape[0], memory.DType)),
-            memory, Tensor.Concat(1, golden.Tensor("dn_bbox_query"), boxLogits.Detach()).Sigmoid(), branches, grid, blocked);
-        golden.Compare("topk_score", logits);
-        golden.Compare("topk_anchor", anchors);
-        golden.CompareBatchFirst("memory", memory);
+        EncoderOutput encoded = transformer.Encode(levels, sine, grid, classes, branches[^1]);
+        Tensor noisy = golden.Tensor("dn_label_query", true), boxes = golden.Tensor("dn_bbox_query").Sigmoid();
+        QueryGroup denoising = new(new GroupName("dn_"), noisy, null, boxes, null, new QuerySpan(noisy.Shape[1], 2, SeesMain: true));
+        DinoDecoderOutput output = transformer.Decode(encoded, [denoising, transformer.MainQueries(encoded)], branches, grid, Mask(golden));
+        golden.Compare("topk_score", encoded.Logits);
+        golden.Compare("topk_anchor", encoded.Boxes);
+        golden.CompareBatchFirst("memory", encoded.Memory);
         CompareDecoder(
-            golden, output, (logits, golden.Tensor("gradout.topk_score")), (anchors, golden.Tensor("gradout.topk_anchor")),
-            (memory, golden.BatchFirst("gradout.memory")));
+            golden, output, (encoded.Logits, golden.Tensor("gradout.topk_score")), (encoded.Boxes, golden.Tensor("gradout.topk_anchor")),
+            (encoded.Memory, golden.BatchFirst("gradout.memory")));
         golden.Compare("grad.dn_label_query", noisy.Grad);
         classes.CompareGradients(golden, "w.cls_branches.2.");
         CompareParts(golden, transformer, branches, levels);
@@ -55,17 +54,80 @@ internal static class DinoClaims
 
     private static void AuxiliaryQueries(GoldenCase golden)
     {
-        (DinoTransformer transformer, BoxBranch[] branches) = Parts(golden);
+        (DinoTransformer transformer, DetectorConfig config, BoxBranch[] branches) = Parts(golden);
         (Tensor[] levels, _, TokenGrid grid) = Inputs(golden);
-        int head = golden.Config.GetProperty("head_idx").GetInt32();
-        Tensor memory = Tensor.Concat(1, [.. levels.Select(level => level.Reshape(level.Shape[0], -1, transformer.Width))]);
-        Tensor boxes = golden.Tensor("pos_anchors");
-        PositiveQueries positives = new(boxes, new Assignment(Tensor.Zeros([boxes.Shape[0], boxes.Shape[1]], DType.I32)), golden.Tensor("pos_feats"));
-        CompareDecoder(golden, transformer.Decoder.Forward(transformer.Content(head, positives, memory.DType), memory, boxes, branches, grid));
+        Tensor memory = Tensor.Concat(1, [.. levels.Select(level => level.Reshape(level.Shape[0], -1, config.Width))]), boxes = golden.Tensor("pos_anchors");
+        Assignment assignment = new(Tensor.Zeros([boxes.Shape[0], boxes.Shape[1]], DType.I32));
+        QueryGroup group = transformer.PositiveGroup(
+            new PositiveQueries(boxes, assignment, golden.Tensor("pos_feats")), golden.Config.GetProperty("head_idx").GetInt32(), memory.DType);
+        CompareDecoder(golden, transformer.Decode(new EncoderOutput(memory, boxes, boxes, boxes), [group], branches, grid, null));
         CompareParts(golden, transformer, branches, levels);
     }
 
-    private static (DinoTransformer Transformer, BoxBranch[] Branches) Parts(GoldenCase golden)
+    private static void Denoising(GoldenCase golden)
+    {
+        JsonElement config = golden.Config;
+        int number = config.GetProperty("num").GetInt32(), queries = config.GetProperty("num_queries").GetInt32();
+        DetectorConfig detector = new()
+        {
+            Classes = config.GetProperty("num_classes").GetInt32(),
+            Denoising = new()
+            {
+                Queries = number,
+                Groups = config.GetProperty("dynamic").GetBoolean() ? null : number,
+                LabelNoise = config.GetProperty("label_noise").GetSingle(),
+                BoxNoise = config.GetProperty("box_noise").GetSingle(),
+            },
+        };
+        JsonElement[] metas = [.. config.GetProperty("img_metas").EnumerateArray()];
+        Truth truth = HeadClaims.Objects(golden, metas.Length);
+        Tensor sizes = ImageBatch.Upload([.. metas.Select(meta => new ImageSize(meta.GetProperty("img_shape")[0].GetInt32(), meta.GetProperty("img_shape")[1].GetInt32()))]);
+        Dictionary<string, Tensor> numbers = [];
+        DenoisingDraws.Add(numbers, golden, [.. golden.Names("random_draws")], detector, truth.Objects);
+        QueryGroup group = QueryDenoising.Make(detector.Denoising, golden.Tensor("label_embedding"), truth, sizes, DType.F32, Draws.Given(numbers).For("denoising"))!;
+        golden.Compare("label_query", group.Content);
+        golden.Compare("bbox_query", group.Reference.InverseSigmoid(DinoDecoder.Epsilon));
+        golden.Compare("attn_mask", Tensor.BlockedQueries([group.Span, new QuerySpan(queries)], main: 1));
+        golden.Require(group.Span.Parts == config.GetProperty("groups").GetInt32(), "the number of groups");
+        golden.Require(group.Span.Count == config.GetProperty("pad_size").GetInt32(), "the number of queries");
+    }
+
+    /// <summary>The first queries are one denoising group: a positive for each object that the fullest picture has, then as many negatives.</summary>
+    private static void Losses(GoldenCase golden)
+    {
+        (ImageSize[] sizes, _) = HeadClaims.Pictures(golden);
+        Shape shape = golden.ShapeOf("cls");
+        (int layers, int pad) = (shape[0], golden.Config.GetProperty("pad_size").GetInt32());
+        Tensor logits = golden.Tensor("cls", true), boxes = golden.Tensor("box", true), encoderLogits = golden.Tensor("enc_cls", true), encoderBoxes = golden.Tensor("enc_box", true);
+        Tensor[] Split(Tensor x) => [.. Enumerable.Range(0, layers).Select(i => x.Slice(0, i, 1).Reshape(x.Shape[1], x.Shape[2], x.Shape[3]))];
+        Truth truth = HeadClaims.Objects(golden, sizes.Length);
+        Tensor validSizes = ImageBatch.Upload(sizes), embedding = Tensor.Zeros([shape[3], 1]);
+        QueryGroup denoising = QueryDenoising.Make(new() { Groups = golden.Config.GetProperty("num_dn_group").GetInt32() }, embedding, truth, validSizes, DType.F32, Draws.Given(new Dictionary<string, Tensor>()))!;
+        golden.Require(denoising.Span.Count == pad, "the number of denoising queries");
+        QueryGroup main = new(default, boxes, null, boxes, null, new QuerySpan(shape[2] - pad));
+        MatchTruth objects = SetPredictionLoss.ToMatch(truth, validSizes);
+        DetectorConfig config = new() { Classes = shape[3], Kind = QueryKind.Dino, UsesQuality = true, ClassWeight = 1 };
+        LossTable losses = LossTable.Of(
+        [
+            SetPredictionLoss.Encoder(new EncoderOutput(encoderLogits, encoderLogits, encoderBoxes, encoderBoxes), objects, config),
+            SetPredictionLoss.Decoder(new QueryPredictions(Split(logits), Split(boxes)), [denoising, main], objects, config, classWeights: null),
+        ]);
+        float[] values = losses.Values.ToArray();
+        for (int i = 0; i < values.Length; i++)
+        {
+            golden.Compare<float>(losses.Names[i], [values[i]]);
+        }
+
+        losses.Total.Backward();
+        golden.Compare("grad.cls", logits.Grad);
+        golden.Compare("grad.box", boxes.Grad);
+        golden.Compare("grad.enc_cls", encoderLogits.Grad);
+        golden.Compare("grad.enc_box", encoderBoxes.Grad);
+    }
+
+    private static Tensor Mask(GoldenCase golden) => Tensor.From<byte>([.. golden.Ints("attn_mask").Select(v => (byte)v)], golden.ShapeOf("attn_mask"));
+
+    private static (DinoTransformer Transformer, DetectorConfig Config, BoxBranch[] Branches) Parts(GoldenCase golden)
     {
         int queries = golden.ShapeOf("w.transformer.query_embed.weight")[0], width = golden.ShapeOf("w.transformer.query_embed.weight")[1];
         DetectorConfig config = new()
@@ -78,8 +140,10 @@ internal static class DinoClaims
             EncoderLayers = golden.Has("w.transformer.encoder.layers.0.norms.0.bias") ? 2 : 0,
             DecoderLayers = 2,
             Queries = queries,
+            Auxiliary = [new AtssConfig(), new AtssConfig()],
+            Positives = new PositiveSettings { HasFeatures = false },
         };
-        return (new DinoTransformer(config, heads: 2).Filled(golden, "w.transformer."), Branches(golden, 3));
+        return (new DinoTransformer(config).Filled(golden, "w.transformer."), config, Branches(golden, 3));
     }
 
     private static BoxBranch[] Branches(GoldenCase golden, int count)

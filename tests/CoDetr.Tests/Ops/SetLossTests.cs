@@ -50,7 +50,7 @@ public sealed class SetLossTests
         using StepScope scope = StepScope.Begin();
         int[] match = [0, -1, -2, 1, 2, -1, 1, -2, -2, 0, /* a second layer, which is not counted */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         QueryGroups groups = new([2, 1, 0, 2], device);
-        float[] weights = Tensor.From(match, [4, 5], device).SetLossWeights(2, groups, new MatchWeights(1, 5, 2)).ToArray();
+        float[] weights = Tensor.From(match, [4, 5], device).CountPositives(2, groups).SetLossWeights(new MatchWeights(1, 5, 2)).ToArray();
         float[] expected = [.. new float[] { 2, 1, 1, 3 }.SelectMany(count => new[] { 1 / count, 5 / count, 2 / count })];
         for (int i = 0; i < expected.Length; i++)
         {
