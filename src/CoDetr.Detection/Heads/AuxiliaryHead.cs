@@ -77,6 +77,9 @@ public abstract record AuxiliaryHeadConfig
     /// <summary>The same with every loss weight multiplied: by layers · λ2 (paper, equation 6).</summary>
     public abstract AuxiliaryHeadConfig Times(float factor);
 
+    /// <summary>The same with so many convolutions before the predictions; heads without such a tower stay as they are.</summary>
+    public virtual AuxiliaryHeadConfig WithConvs(int convs) => this;
+
     /// <summary>The head of these settings.</summary>
     internal abstract AuxiliaryHead Build(HeadFrame frame);
 }
