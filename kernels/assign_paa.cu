@@ -53,6 +53,10 @@ KERNEL(assign_paa_sort, int* sorted, float* values, int* sizes,  // [batch, most
     }
 }
 
+// A product that is rounded by itself: compilers, which fuse a product with the sum that takes it in one place and not in another, do not
+// see through the maximum. Components that are equal stay so.
+FN double times(double a, double b) { return m_max(-(double)INFINITY, a * b); }
+
 // A mixture of two normal distributions of one variable.
 struct Mixture {
     double mean[2], variance[2], weight[2];
@@ -90,11 +94,11 @@ FN Mixture fitted(const float* x, int n, double* shares, double* density) {
             for (int c = 0; c < n; ++c) {
                 const double share = shares[2 * c + k];
                 total += share;
-                sum += share * x[c];
-                squares += share * x[c] * x[c];
+                sum += times(share, x[c]);
+                squares += times(share * x[c], x[c]);
             }
             m.mean[k] = sum / total;
-            m.variance[k] = squares / total - m.mean[k] * m.mean[k] + 1e-6;
+            m.variance[k] = squares / total - times(m.mean[k], m.mean[k]) + 1e-6;
             m.weight[k] = total;
             all += total;
         }

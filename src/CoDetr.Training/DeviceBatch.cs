@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using CoDetr.Data;
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using Draws = CoDetr.Detection.Draws;
 
 namespace CoDetr.Training;
 

@@ -1,6 +1,7 @@
 using CoDetr.Data;
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using Draws = CoDetr.Detection.Draws;
 
 namespace CoDetr.Training;
 

@@ -22,17 +22,3 @@ public class CenternessBench : SizedBench<PriorsSize>
 
     internal override Tensor Run(Tensor[] t) => t[0].CenternessTargets(t[1], t[2]);
 }
-
-/// <summary>The same priors as candidates for positive queries.</summary>
-public class PriorCandidatesBench : SizedBench<PriorsSize>
-{
-    internal override PriorsSize[] Tiny => [new(2, 30)];
-
-    internal override PriorsSize[] Real => [new(2, 6400)];
-
-    internal override long Bytes => 6L * sizeof(float) * Size.Batch * Size.Rows;
-
-    internal override Tensor[] Inputs() => [Uniform(Size.Rows, 4), Make([Size.Batch, Size.Rows], () => (int)(Next() * 9) - 2)];
-
-    internal override Tensor Run(Tensor[] t) => t[0].PriorCandidates(t[1], null).Boxes;
-}

@@ -31,9 +31,10 @@ internal sealed record DensePredictions(Tensor Logits, Tensor Boxes, Tensor? Qua
 internal abstract class DenseHead : AuxiliaryHead
 {
     private const int MostConvs = 5;
+    private static readonly Initializer Start = Initializer.Gaussian(0.01);
 
-    private readonly DenseTower classTower;
-    private readonly DenseTower boxTower;
+    private readonly ConvTower classTower;
+    private readonly ConvTower boxTower;
     private readonly Conv2d classes;
     private readonly Conv2d boxes;
     private readonly Conv2d? quality;
@@ -44,8 +45,8 @@ internal abstract class DenseHead : AuxiliaryHead
     {
         Check.That(layout.Convs is >= 0 and <= MostConvs, $"a tower has 0 to {MostConvs} convolutions, got {layout.Convs}.", GetType().Name);
         (Frame, this.layout) = (frame, layout);
-        classTower = Add("cls_convs", new DenseTower(frame.Width, layout.Convs, layout.HasNorm));
-        boxTower = Add("reg_convs", new DenseTower(frame.Width, layout.Convs, layout.HasNorm));
+        classTower = Add("cls_convs", new ConvTower(frame.Width, layout.Convs, layout.HasNorm, Start));
+        boxTower = Add("reg_convs", new ConvTower(frame.Width, layout.Convs, layout.HasNorm, Start));
         classes = Add(layout.Prefix + "cls", Predictor(frame.Classes * layout.PerToken, -MathF.Log(99))); // each class starts at a probability of 1 %
         boxes = Add(layout.Prefix + "reg", Predictor(layout.BoxNumbers * layout.PerToken));
         quality = layout.Quality == QualityTower.None ? null : Add(layout.Prefix + "centerness", Predictor(layout.PerToken));
@@ -77,35 +78,7 @@ internal abstract class DenseHead : AuxiliaryHead
     private static Tensor Rows(List<Tensor> maps, int numbers) => Tensor.Concat(1, [.. maps.Select(map => map.Reshape(map.Shape[0], -1, numbers))]);
 
     private Conv2d Predictor(int numbers, float bias = 0) =>
-        new(Frame.Width, numbers, 3, hasBias: true, start: DenseTower.Start, biasStart: Initializer.Constant(bias));
-}
-
-/// <summary>What a dense head does to a map before it predicts: 3×3 convolutions, each with group norm (or a bias) and ReLU. None is the map itself.</summary>
-internal sealed class DenseTower : Module
-{
-    private readonly Step[] steps;
-
-    internal DenseTower(int width, int convs, bool hasNorm) => steps = [.. Enumerable.Range(0, convs).Select(i => Add($"{i}", new Step(width, hasNorm)))];
-
-    /// <summary>How the filters of dense heads start.</summary>
-    internal static Initializer Start { get; } = Initializer.Gaussian(0.01);
-
-    /// <returns><c>real[batch, height, width, channels]</c>, like the map</returns>
-    internal Tensor Forward(Tensor map) => steps.Aggregate(map, (x, step) => step.Forward(x));
-
-    private sealed class Step : Module
-    {
-        private readonly Conv2d conv;
-        private readonly GroupNorm? norm;
-
-        internal Step(int width, bool hasNorm)
-        {
-            conv = Add("conv", new Conv2d(width, width, 3, hasBias: !hasNorm, start: Start, biasStart: Initializer.Zero));
-            norm = hasNorm ? Add("gn", new GroupNorm(width)) : null;
-        }
-
-        internal Tensor Forward(Tensor x) => norm is null ? conv.Forward(x, Activation.Relu) : norm.Forward(conv.Forward(x), Activation.Relu);
-    }
+        new(Frame.Width, numbers, 3, hasBias: true, start: Start, biasStart: Initializer.Constant(bias));
 }
 
 /// <summary>A learned number that a level's box numbers are multiplied by.</summary>

@@ -107,7 +107,7 @@ public sealed class Detector : Module
         }
 
         QueryPredictions predictions = head.Predict(encoded, grid);
-        return QueryDecoding.Decode(predictions.Logits[^1], predictions.Boxes[^1], seen.Sizes, scaleFactors, maxDetections, scoreThreshold);
+        return QueryDecoding.Decode(predictions.Logits[^1], predictions.Boxes[^1], seen.Sizes, scaleFactors, maxDetections, scoreThreshold, Config.Suppression);
     }
 
     internal (EncoderOutput Encoded, TokenGrid Grid) Encode(ImageBatch batch, Draws? draws)

@@ -69,6 +69,9 @@ public sealed record DetectorConfig
     /// <summary>Detections of a picture that are kept.</summary>
     public int MaxDetections { get; init; } = 100;
 
+    /// <summary>Suppression of the query head's detections; null for none.</summary>
+    public SuppressionSettings? Suppression { get; init; }
+
     /// <summary>Whether the class loss is quality focal; otherwise focal.</summary>
     public bool UsesQuality { get; init; }
 
@@ -97,6 +100,9 @@ public sealed record DetectorConfig
 
     /// <summary>The auxiliary heads, in any order.</summary>
     public IReadOnlyList<AuxiliaryHeadConfig> Auxiliary { get; init; } = [];
+
+    /// <summary>The region-proposal head that the heads which pool regions share; it exists where they do.</summary>
+    public RegionProposalConfig? Proposals { get; init; }
 
     /// <summary>Positive queries of the auxiliary heads.</summary>
     public PositiveSettings Positives { get; init; } = new();

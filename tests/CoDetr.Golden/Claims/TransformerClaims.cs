@@ -133,18 +133,20 @@ internal static class TransformerClaims
         Tensor[] levels = [.. Enumerable.Range(0, config.Levels).Select(i => golden.ChannelsLast($"feat.{i}", true))];
         Tensor sine = Tensor.Concat(1, [.. levels.Select((level, i) => golden.ChannelsLast($"pos.{i}").Reshape(level.Shape[0], -1, config.Width))]);
         Tensor queries = golden.Tensor("query_embed", true);
-        TransformerOutput output = transformer.Forward(levels, sine, GridOfMasks(golden), queries, classes, branches);
-        Tensor states = Tensor.Stack(0, output.Decoder.States).Permute(0, 2, 1, 3);
+        TokenGrid grid = GridOfMasks(golden);
+        EncoderOutput encoded = transformer.Encode(levels, sine, grid, queries.Shape[0], classes, branches[^1]);
+        DecoderOutput output = transformer.Decode(encoded, [transformer.MainQueries(encoded, queries)], branches, grid, null);
+        Tensor states = Tensor.Stack(0, output.States).Permute(0, 2, 1, 3);
         golden.Compare("states", states);
-        golden.Compare("init_reference", output.InitialReference);
-        golden.Compare("inter_references", Tensor.Stack(0, output.Decoder.References));
-        golden.Compare("enc_class", output.EncoderLogits);
-        golden.Compare("enc_coord_sigmoid", output.EncoderBoxes);
-        golden.CompareBatchFirst("memory", output.Memory);
+        golden.Compare("init_reference", encoded.Reference);
+        golden.Compare("inter_references", Tensor.Stack(0, output.References));
+        golden.Compare("enc_class", encoded.Logits);
+        golden.Compare("enc_coord_sigmoid", encoded.Boxes);
+        golden.CompareBatchFirst("memory", encoded.Memory);
         Weights.Backward(
             (states, golden.Tensor("gradout.states")),
-            (output.EncoderLogits, golden.Tensor("gradout.enc_class")),
-            (output.Memory, golden.BatchFirst("gradout.memory")));
+            (encoded.Logits, golden.Tensor("gradout.enc_class")),
+            (encoded.Memory, golden.BatchFirst("gradout.memory")));
         for (int i = 0; i < levels.Length; i++)
         {
             golden.CompareChannelsLast($"grad.feat.{i}", levels[i].Grad);
@@ -159,7 +161,7 @@ internal static class TransformerClaims
         }
     }
 
-    internal static DeformableDetrConfig ConfigOf(GoldenCase golden)
+    internal static DetectorConfig ConfigOf(GoldenCase golden)
     {
         JsonElement config = golden.Config;
         return new DetectorConfig
