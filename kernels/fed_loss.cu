@@ -17,7 +17,7 @@ KERNEL(fed_loss_classes, acc* mask, acc* keys,      // [classes], [classes]: wor
             keys[c] = shown || !(frequencies[c] > 0) ? (acc)INFINITY : -m_log(acc(1) - numbers[c]) / m_sqrt(frequencies[c]);
         }
         for (int n = (int)team_sum(classes, [&](int c) { return mask[c]; }); n < sampled; ++n) {
-            const int best = team_min_index(classes, [&](int c) { return keys[c]; }).index;
+            const int best = team_min_index<acc>(classes, [&](int c) { return keys[c]; }).index;
             if (best < 0) break;
             LANE_ZERO {
                 mask[best] = 1;

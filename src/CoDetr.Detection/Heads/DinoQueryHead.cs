@@ -11,7 +11,7 @@ internal sealed class DinoQueryHead : QueryHead
     private readonly Parameter labels;
 
     internal DinoQueryHead(DetectorConfig config)
-        : this(config, new DinoTransformer(config))
+        : this(config, new DinoTransformer(config, config.Auxiliary.Count))
     {
     }
 

@@ -18,7 +18,9 @@ internal sealed class DinoTransformer : Module
     private readonly int width;
     private readonly bool hasFeatures;
 
-    internal DinoTransformer(DetectorConfig config)
+    /// <param name="config">Sizes.</param>
+    /// <param name="heads">Auxiliary heads whose positives become queries.</param>
+    internal DinoTransformer(DetectorConfig config, int heads)
     {
         (width, hasFeatures) = (config.Width, config.Positives.HasFeatures);
         levelEmbeddings = Add("level_embeds", [config.Levels, width], Initializer.Normal);
@@ -27,7 +29,7 @@ internal sealed class DinoTransformer : Module
         encoderOutput = Add("enc_output", new Linear(width, width, Initializer.XavierUniform));
         encoderOutputNorm = Add("enc_output_norm", new LayerNorm(width));
         queries = Add("query_embed", new Embedding(config.Queries, width)).Weight;
-        positives = PositiveEncoder.List(config.Auxiliary.Count, 2 * width, width, hasFeatures ? width : null, (name, module) => Add(name, module));
+        positives = PositiveEncoder.List(heads, 2 * width, width, hasFeatures ? width : null, (name, module) => Add(name, module));
     }
 
     internal DeformableEncoder Encoder => encoder;

@@ -140,10 +140,9 @@ internal static class DinoClaims
             EncoderLayers = golden.Has("w.transformer.encoder.layers.0.norms.0.bias") ? 2 : 0,
             DecoderLayers = 2,
             Queries = queries,
-            Auxiliary = [new AtssConfig(), new AtssConfig()],
             Positives = new PositiveSettings { HasFeatures = false },
         };
-        return (new DinoTransformer(config).Filled(golden, "w.transformer."), config, Branches(golden, 3));
+        return (new DinoTransformer(config, heads: 2).Filled(golden, "w.transformer."), config, Branches(golden, 3));
     }
 
     private static BoxBranch[] Branches(GoldenCase golden, int count)
