@@ -8,7 +8,8 @@ namespace CoDetr.Tensors;
 public sealed record AnchorShape(float BaseScale, int ScalesPerOctave, IReadOnlyList<float> Ratios, float CenterOffset = 0)
 {
     /// <summary>Sides of the square anchors, in strides.</summary>
-    public IReadOnlyList<float> Scales { get; init; } = [.. Enumerable.Range(0, ScalesPerOctave).Select(i => (float)(BaseScale * Math.Pow(2, (double)i / ScalesPerOctave)))];
+    public IReadOnlyList<float> Scales { get; init; } =
+        [.. Enumerable.Range(0, ScalesPerOctave).Select(i => (float)(BaseScale * Math.Pow(2, (double)i / ScalesPerOctave)))];
 
     /// <summary>Anchors of each cell.</summary>
     public int PerToken => Ratios.Count * Scales.Count;
@@ -57,8 +58,8 @@ public static class AnchorsOp
         {
             Tensor points = Tensor.Empty([levels.Tokens, 2], device: levels.Sizes.Device);
             points.Device.Launch(
-                Points, Work.Elements(levels.Tokens, 20), points, levels.OfToken, levels.Starts, levels.Sizes, levels.Tokens, firstStride.Height, firstStride.Width,
-                offset);
+                Points, Work.Elements(levels.Tokens, 20), points, levels.OfToken, levels.Starts, levels.Sizes, levels.Tokens, firstStride.Height,
+                firstStride.Width, offset);
             return points;
         }
 
@@ -73,8 +74,8 @@ public static class AnchorsOp
             Check.That(priorSizes.Shape.Length == 2 && priorSizes.Shape[1] == 2, $"priorSizes must be [batch, 2], got {priorSizes.Shape}.");
             Tensor valid = Tensor.Empty([priorSizes.Shape[0], levels.Tokens * perToken], DType.U8, priorSizes.Device);
             valid.Device.Launch(
-                Valid, Work.Elements(valid.Count, 20), valid, priorSizes, levels.OfToken, levels.Starts, levels.Sizes, priorSizes.Shape[0], levels.Tokens, perToken,
-                firstStride.Height, firstStride.Width);
+                Valid, Work.Elements(valid.Count, 20), valid, priorSizes, levels.OfToken, levels.Starts, levels.Sizes, priorSizes.Shape[0], levels.Tokens,
+                perToken, firstStride.Height, firstStride.Width);
             return valid;
         }
     }

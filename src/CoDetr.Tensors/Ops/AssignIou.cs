@@ -30,15 +30,16 @@ public static class AssignIouOp
 
     extension(Tensor boxes)
     {
-        /// <summary>Assigns priors, corners in pixels, to objects.</summary>
-        /// <param name="valid"><c>u8[batch, rows]</c>: 0 for priors that are left out; null: none. The priors are <c>f32[rows, 4]</c> or <c>f32[batch, rows, 4]</c>.</param>
+        /// <summary>Assigns priors, corners in pixels, to objects. They are <c>f32[rows, 4]</c> or <c>f32[batch, rows, 4]</c>.</summary>
+        /// <param name="valid"><c>u8[batch, rows]</c>: 0 for priors that are left out; null: none</param>
         /// <param name="counts"><c>i32[batch]</c>: priors of each picture; null: all</param>
         /// <param name="truthBoxes"><c>f32[batch, most, 4]</c></param>
         /// <param name="truthCounts"><c>i32[batch]</c>: objects of each picture</param>
         /// <param name="settings">Thresholds.</param>
         /// <param name="regions">What is ignored of the pictures.</param>
         /// <returns>
-        /// <c>i32[batch, rows]</c>: an object, or -1 for background, -2 for neither; and the largest overlap, <c>f32[batch, rows]</c>: -1 where nothing was compared.
+        /// <c>i32[batch, rows]</c>: an object, or -1 for background, -2 for neither; and the largest overlap, <c>f32[batch, rows]</c>: -1 where there is
+        /// no prior.
         /// </returns>
         public (Tensor Index, Tensor Overlaps) AssignIou(
             Tensor? valid, Tensor? counts, Tensor truthBoxes, Tensor truthCounts, MaxIouSettings settings, IgnoredRegions? regions = null)
@@ -54,8 +55,8 @@ public static class AssignIouOp
                 Check.Shape(regions.Boxes, [batch, regions.Boxes.Shape[1], 4]);
                 Tensor outside = Tensor.Empty([batch, rows], DType.U8, boxes.Device);
                 boxes.Device.Launch(
-                    Outside, Work.Elements(outside.Count, 20L * regions.Boxes.Shape[1]), outside, boxes, valid, counts, truthCounts, regions.Boxes, regions.Counts, batch,
-                    rows, ofPicture, regions.Boxes.Shape[1], settings.IgnoreThreshold, settings.IgnoresByPrior ? 1 : 0);
+                    Outside, Work.Elements(outside.Count, 20L * regions.Boxes.Shape[1]), outside, boxes, valid, counts, truthCounts, regions.Boxes,
+                    regions.Counts, batch, rows, ofPicture, regions.Boxes.Shape[1], settings.IgnoreThreshold, settings.IgnoresByPrior ? 1 : 0);
                 (valid, counts) = (outside, null);
             }
 
@@ -63,15 +64,16 @@ public static class AssignIouOp
             int blocks = (rows + Block - 1) / Block;
             Tensor? best = settings.MatchesLowQuality ? boxes.New(batch, blocks, most) : null;
             boxes.Device.Launch(
-                Blocks, Work.Teams((long)batch * blocks, 32, ScratchBytes, 20L * Block * most), index, overlaps, best, boxes, valid, counts, truthBoxes, truthCounts, batch,
-                rows, ofPicture, most, Block, settings.Positive, settings.NegativeFrom, settings.Negative);
+                Blocks, Work.Teams((long)batch * blocks, 32, ScratchBytes, 20L * Block * most), index, overlaps, best, boxes, valid, counts, truthBoxes,
+                truthCounts, batch, rows, ofPicture, most, Block, settings.Positive, settings.NegativeFrom, settings.Negative);
             if (best is not null)
             {
                 Tensor ofTruth = boxes.New(batch, most), block = Tensor.Empty([batch, most], DType.I32, boxes.Device);
-                boxes.Device.Launch(Best, Work.Teams((long)batch * most, Math.Clamp(blocks, 1, 256), cost: blocks), ofTruth, block, best, truthCounts, batch, blocks, most);
+                Work work = Work.Teams((long)batch * most, Math.Clamp(blocks, 1, 256), cost: blocks);
+                boxes.Device.Launch(Best, work, ofTruth, block, best, truthCounts, batch, blocks, most);
                 boxes.Device.Launch(
-                    LowQuality, Work.Teams((long)batch * blocks, 32, cost: most + (20L * Block)), index, ofTruth, block, best, boxes, valid, counts, truthBoxes, truthCounts,
-                    batch, rows, ofPicture, most, Block, settings.LeastPositive, settings.AllBest ? 1 : 0);
+                    LowQuality, Work.Teams((long)batch * blocks, 32, cost: most + (20L * Block)), index, ofTruth, block, best, boxes, valid, counts, truthBoxes,
+                    truthCounts, batch, rows, ofPicture, most, Block, settings.LeastPositive, settings.AllBest ? 1 : 0);
             }
 
             return (index, overlaps);

@@ -1,6 +1,8 @@
 namespace CoDetr.Tensors;
 
-/// <summary>What a loss compares with, once every prediction has its object: an index of it, -1 for background, -2 for what counts nowhere. No gradient.</summary>
+/// <summary>
+/// What a loss compares with, once every prediction has its object: an index of it, -1 for background, -2 for what counts nowhere. No gradient.
+/// </summary>
 public static class AssignmentsOp
 {
     private const int Block = 1024; // predictions that a team takes
@@ -28,8 +30,8 @@ public static class AssignmentsOp
             Tensor labels = index.Like(), boxes = truthBoxes.New(batch, rows, 4), positive = truthBoxes.New(batch, rows), totals = truthBoxes.New(3);
             Tensor counts = index.New(batch, blocks, 2);
             index.Device.Launch(
-                TargetsKernel, Work.Teams((long)batch * blocks, 256, cost: 8L * Math.Min(rows, Block)), labels, boxes, positive, counts, index, truthBoxes, truthLabels,
-                batch, rows, most, classes, Block);
+                TargetsKernel, Work.Teams((long)batch * blocks, 256, cost: 8L * Math.Min(rows, Block)), labels, boxes, positive, counts, index, truthBoxes,
+                truthLabels, batch, rows, most, classes, Block);
             index.Device.Launch(Totals, Work.Teams(1, 32, cost: 2L * batch * blocks), totals, counts, batch, blocks);
             return (labels, boxes, positive, totals);
         }

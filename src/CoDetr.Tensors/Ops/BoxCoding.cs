@@ -13,12 +13,14 @@ public readonly record struct DeltaCoding(Vector4 Stds)
     public float CenterClamp { get; init; }
 
     /// <summary>The deviations alone.</summary>
-    public static implicit operator DeltaCoding((float X, float Y, float Width, float Height) stds) => new(new Vector4(stds.X, stds.Y, stds.Width, stds.Height));
+    public static implicit operator DeltaCoding((float X, float Y, float Width, float Height) stds) =>
+        new(new Vector4(stds.X, stds.Y, stds.Width, stds.Height));
 }
 
 /// <summary>
-/// Boxes, corners in pixels, written relative to priors, and back (spec/losses-and-assignment.md §7). Priors are the same for all pictures or each picture's own;
-/// where there are several times as many rows as priors, each prior serves that many neighbouring rows (one for each class). Without a batch they are one picture.
+/// Boxes, corners in pixels, written relative to priors, and back (spec/losses-and-assignment.md §7). Priors are the same for all pictures or each picture's
+/// own; where there are several times as many rows as priors, each prior serves that many neighbouring rows (one for each class). Without a batch there is
+/// one picture.
 /// </summary>
 public static class BoxCodingOp
 {
@@ -43,19 +45,19 @@ public static class BoxCodingOp
             (Vector4 m, Vector4 s) = (coding.Means, coding.Stds);
             Tensor y = x.Like();
             x.Device.Launch(
-                DeltasForward, Work.Elements(x.Count / 4, 80), y, x, priors, clip, at.Batch, at.Rows, at.Repeat, at.PriorsOfPicture, m.X, m.Y, m.Z, m.W, s.X, s.Y, s.Z, s.W,
-                coding.CenterClamp);
+                DeltasForward, Work.Elements(x.Count / 4, 80), y, x, priors, clip, at.Batch, at.Rows, at.Repeat, at.PriorsOfPicture, m.X, m.Y, m.Z, m.W,
+                s.X, s.Y, s.Z, s.W, coding.CenterClamp);
             return GradNode.Record(nameof(DecodeDeltas), y, [x], dy =>
             {
                 Tensor dx = x.Like();
                 x.Device.Launch(
-                    DeltasBackward, Work.Elements(x.Count / 4, 80), dx, dy, x, priors, clip, at.Batch, at.Rows, at.Repeat, at.PriorsOfPicture, m.X, m.Y, m.Z, m.W, s.X, s.Y,
-                    s.Z, s.W, coding.CenterClamp);
+                    DeltasBackward, Work.Elements(x.Count / 4, 80), dx, dy, x, priors, clip, at.Batch, at.Rows, at.Repeat, at.PriorsOfPicture, m.X, m.Y,
+                    m.Z, m.W, s.X, s.Y, s.Z, s.W, coding.CenterClamp);
                 return [dx];
             });
         }
 
-        /// <summary>Offsets of boxes, <c>f32[batch, rows, 4]</c> or <c>f32[rows, 4]</c>, from priors; zeros where one of the two has no area. No gradient.</summary>
+        /// <summary>Offsets of boxes, <c>f32[batch, rows, 4]</c> or <c>f32[rows, 4]</c>, from priors; zeros where one has no area. No gradient.</summary>
         /// <param name="priors">Boxes <c>f32[boxes, 4]</c> or <c>f32[batch, boxes, 4]</c></param>
         /// <param name="coding">Means and deviations.</param>
         /// <returns>The same shape.</returns>
@@ -65,11 +67,12 @@ public static class BoxCodingOp
             (Vector4 m, Vector4 s) = (coding.Means, coding.Stds);
             Tensor y = x.Like();
             x.Device.Launch(
-                DeltasInverse, Work.Elements(x.Count / 4, 80), y, x, priors, at.Batch, at.Rows, at.Repeat, at.PriorsOfPicture, m.X, m.Y, m.Z, m.W, s.X, s.Y, s.Z, s.W);
+                DeltasInverse, Work.Elements(x.Count / 4, 80), y, x, priors, at.Batch, at.Rows, at.Repeat, at.PriorsOfPicture, m.X, m.Y, m.Z, m.W, s.X,
+                s.Y, s.Z, s.W);
             return y;
         }
 
-        /// <summary>The boxes whose sides lie (left, top, right, bottom) from points. Gradient for the distances, <c>f32[batch, rows, 4]</c> or <c>f32[rows, 4]</c>.</summary>
+        /// <summary>Boxes of distances (left, top, right, bottom) from points. Gradient for these, <c>f32[batch, rows, 4]</c> or <c>f32[rows, 4]</c>.</summary>
         /// <param name="points"><c>f32[points, 2]</c> or <c>f32[batch, points, 2]</c>: (x, y)</param>
         /// <param name="clip"><c>f32[batch, 2]</c>: height and width of the pictures that boxes end at; null: nowhere</param>
         /// <returns>The same shape.</returns>
@@ -86,7 +89,7 @@ public static class BoxCodingOp
             });
         }
 
-        /// <summary>Distances of the sides of boxes, <c>f32[batch, rows, 4]</c> or <c>f32[rows, 4]</c>, from points: negative for a point outside. No gradient.</summary>
+        /// <summary>Distances of the sides of boxes, <c>f32[batch, rows, 4]</c> or <c>f32[rows, 4]</c>, from points; negative outside. No gradient.</summary>
         /// <param name="points"><c>f32[points, 2]</c> or <c>f32[batch, points, 2]</c>: (x, y)</param>
         /// <param name="most">Distances are brought into [0, most - 0.1]; null: left as they are.</param>
         /// <returns>The same shape.</returns>

@@ -19,7 +19,7 @@ public static class SampleRoiOp
         /// <param name="negativeKeys"><c>f32[batch, rows]</c>: the same for background</param>
         /// <param name="count">Most of each row.</param>
         /// <param name="mostPositive">Most positives of each row.</param>
-        /// <param name="negativesPerPositive">Most of the background for each positive that is kept, as if there were at least one; negative: any number.</param>
+        /// <param name="negativesPerPositive">Most of the background for each positive that is kept (or for one, if none is); negative: any number.</param>
         /// <returns><c>i32[batch, rows]</c></returns>
         public Tensor SampleRandom(Tensor positiveKeys, Tensor negativeKeys, int count, int mostPositive, float negativesPerPositive = -1)
         {
@@ -31,12 +31,12 @@ public static class SampleRoiOp
             Check.That(mostPositive >= 0 && mostPositive <= count, $"mostPositive must lie within 0 to {count}, got {mostPositive}.");
             Tensor sampled = index.Like(), ranks = index.Like();
             index.Device.Launch(
-                Choose, Work.Teams(2L * batch, Math.Clamp(rows, 1, 1024), cost: 40L * rows), sampled, ranks, index, positiveKeys, negativeKeys, batch, rows, count,
-                mostPositive, negativesPerPositive);
+                Choose, Work.Teams(2L * batch, Math.Clamp(rows, 1, 1024), cost: 40L * rows), sampled, ranks, index, positiveKeys, negativeKeys, batch, rows,
+                count, mostPositive, negativesPerPositive);
             return sampled;
         }
 
-        /// <summary>Brings what an assignment, <c>i32[batch, rows]</c>, leaves in together: positives first, then background, each in the order of their places.</summary>
+        /// <summary>Brings together what an assignment, <c>i32[batch, rows]</c>, leaves: positives first, then background, in the order of places.</summary>
         /// <param name="boxes"><c>f32[batch, rows, 4]</c></param>
         /// <param name="most">Room for each picture; no more is taken.</param>
         /// <returns>Boxes <c>f32[batch, most, 4]</c>, zeros at the end; their assignment <c>i32[batch, most]</c>; how many <c>i32[batch]</c></returns>

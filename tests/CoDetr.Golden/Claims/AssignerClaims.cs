@@ -40,7 +40,8 @@ internal static class AssignerClaims
     {
         JsonElement config = golden.Config;
         int count = config.GetProperty("num").GetInt32();
-        float share = config.GetProperty("pos_fraction").GetSingle(), bound = config.TryGetProperty("neg_pos_ub", out JsonElement value) ? value.GetSingle() : -1;
+        float share = config.GetProperty("pos_fraction").GetSingle();
+        float bound = config.TryGetProperty("neg_pos_ub", out JsonElement value) ? value.GetSingle() : -1;
         Truth truth = TruthOf(golden);
         Tensor boxes = golden.Tensor("bboxes", shape: [1, golden.ShapeOf("bboxes")[0], 4]);
         int[] assigned = [.. golden.Ints("assigned.gt_inds").Select(k => k > 0 ? k - 1 : k == 0 ? Assignment.Negative : Assignment.Ignored)];

@@ -118,7 +118,8 @@ internal static class PriorClaims
         float offset = generator.TryGetProperty("center_offset", out JsonElement center) ? center.GetSingle() * basis : 0;
         return generator.TryGetProperty("scales", out JsonElement scales)
             ? new AnchorShape(1, 1, ratios, offset) { Scales = [.. scales.EnumerateArray().Select(s => s.GetSingle() * basis)] }
-            : new AnchorShape(generator.GetProperty("octave_base_scale").GetSingle() * basis, generator.GetProperty("scales_per_octave").GetInt32(), ratios, offset);
+            : new AnchorShape(
+                generator.GetProperty("octave_base_scale").GetSingle() * basis, generator.GetProperty("scales_per_octave").GetInt32(), ratios, offset);
     }
 
     private static (float Height, float Width) Size(GoldenCase golden, string name) =>
