@@ -2,9 +2,14 @@
 #pragma once
 #include "kernel.h"
 
+// A product that is rounded by itself. Compilers fuse a product with the sum that takes it, in one kernel so and in another not; they do
+// not see through this maximum. Overlaps are compared with thresholds and with each other: they are the same numbers wherever they are
+// computed.
+FN acc product(acc a, acc b) { return m_max(-(acc)INFINITY, a * b); }
+
 struct Box {
     acc x1, y1, x2, y2;
-    METHOD acc area() const { return (x2 - x1) * (y2 - y1); }
+    METHOD acc area() const { return product(x2 - x1, y2 - y1); }
 };
 
 FN Box corners(acc cx, acc cy, acc w, acc h) { return {cx - acc(0.5) * w, cy - acc(0.5) * h, cx + acc(0.5) * w, cy + acc(0.5) * h}; }
@@ -24,8 +29,8 @@ FN Overlap overlap_of(const Box& a, const Box& b, acc eps) {
     o.ih = m_min(a.y2, b.y2) - m_max(a.y1, b.y1);
     o.cw = m_max(a.x2, b.x2) - m_min(a.x1, b.x1);
     o.ch = m_max(a.y2, b.y2) - m_min(a.y1, b.y1);
-    o.inter = m_max(o.iw, acc(0)) * m_max(o.ih, acc(0));
-    const acc joined = a.area() + b.area() - o.inter, hull = m_max(o.cw, acc(0)) * m_max(o.ch, acc(0));
+    o.inter = product(m_max(o.iw, acc(0)), m_max(o.ih, acc(0)));
+    const acc joined = a.area() + b.area() - o.inter, hull = product(m_max(o.cw, acc(0)), m_max(o.ch, acc(0)));
     o.joined_free = joined > eps;
     o.hull_free = hull > eps;
     o.joined = o.joined_free ? joined : eps;

@@ -46,6 +46,12 @@ internal static class Settings
         return Math.Clamp(parsed.GetValue(workers), 1, 4);
     }
 
+    /// <summary>A new <c>--head</c>.</summary>
+    internal static Option<string> Head() => new("--head")
+    {
+        Description = "The head that finds objects: the query head, or an auxiliary one that the checkpoint holds", HelpName = "detr|atss|faster-rcnn|…", DefaultValueFactory = _ => "detr",
+    };
+
     /// <summary>A new <c>--precision</c>.</summary>
     internal static Option<string?> Precision(string fallback)
     {

@@ -87,9 +87,9 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>Builds the model and fills it.</summary>
-    public DeformableDetr LoadModel()
+    public Detector LoadModel()
     {
-        DeformableDetr model = new(Info.Config) { Precision = Precisions.Usable(Info.Recipe.Precision) };
+        Detector model = new(Info.Config) { Precision = Precisions.Usable(Info.Recipe.Precision) };
         LoadWeights(model);
         return model;
     }

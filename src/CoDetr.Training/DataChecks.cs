@@ -8,7 +8,7 @@ internal static class DataChecks
 {
     /// <summary>Sees that data, recipe and model fit, and passes on what is odd.</summary>
     internal static void Check(
-        DatasetPart train, DatasetPart validation, Recipe recipe, Loader loader, DeformableDetrConfig config, Action<string> note)
+        DatasetPart train, DatasetPart validation, Recipe recipe, Loader loader, DetectorConfig config, Action<string> note)
     {
         if (loader.StepsPerEpoch < recipe.Accumulate)
         {
@@ -42,7 +42,7 @@ internal static class DataChecks
     internal static CheckpointInfo Describe(DatasetPart part, string folder, Recipe recipe) => new()
     {
         Model = recipe.Model,
-        Config = ModelZoo.Config(recipe.Model, part.File.Categories.Count),
+        Config = ModelZoo.Config(recipe.Model, part.File.Categories.Count, recipe.Collaboration),
         Classes = [.. part.File.Categories.Select(category => new ClassName(category.Id, category.Name))],
         Recipe = recipe,
         Data = new DataIdentity(Path.GetFullPath(folder), part.File.Images.Count, part.File.UsableCount),

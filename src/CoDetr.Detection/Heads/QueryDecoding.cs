@@ -2,7 +2,7 @@ using CoDetr.Tensors;
 
 namespace CoDetr.Detection;
 
-/// <summary>Turns the last layer's predictions into detections: no suppression, the best (query, class) pairs (spec/evaluation.md §1).</summary>
+/// <summary>Turns the last layer's predictions into detections: the best (query, class) pairs (spec/evaluation.md §1).</summary>
 internal static class QueryDecoding
 {
     /// <param name="logits"><c>f32[batch, queries, classes]</c></param>
@@ -11,38 +11,40 @@ internal static class QueryDecoding
     /// <param name="scaleFactors">Input size over original size, (x, y), for each picture.</param>
     /// <param name="count">Pairs to keep.</param>
     /// <param name="threshold">Only scores above it.</param>
+    /// <param name="suppression">If any: as many pairs as there are queries are its candidates, in pixels of the original pictures.</param>
     internal static DetectedObject[][] Decode(
-        Tensor logits, Tensor boxes, IReadOnlyList<ImageSize> sizes, IReadOnlyList<(double X, double Y)> scaleFactors, int count, float threshold)
+        Tensor logits, Tensor boxes, IReadOnlyList<ImageSize> sizes, IReadOnlyList<(double X, double Y)> scaleFactors, int count, float threshold,
+        SuppressionSettings? suppression = null)
     {
         (int batch, int queries, int classes) = (logits.Shape[0], logits.Shape[1], logits.Shape[2]);
-        count = Math.Min(count, queries * classes);
-        (Tensor values, Tensor indices) = logits.Sigmoid().Reshape(batch, queries * classes).TopK(count);
-        float[] scores = values.ToArray(), corners = boxes.ToCorners().ToArray();
-        int[] pairs = indices.ToArray<int>();
-        DetectedObject[][] found = new DetectedObject[batch][];
-        for (int image = 0; image < batch; image++)
+        int candidates = suppression is null ? Math.Min(count, queries * classes) : queries;
+        (Tensor scores, Tensor pairs) = logits.Sigmoid().Reshape(batch, queries * classes).TopK(candidates);
+        (Tensor query, Tensor labels) = pairs.SplitPairs(classes);
+        Tensor size = PerPicture([.. sizes.Select(s => ((float)s.Width, (float)s.Height))], logits.Device);
+        Tensor scale = PerPicture([.. scaleFactors.Select(s => ((float)s.X, (float)s.Y))], logits.Device);
+        Tensor pixels = (boxes.ToCorners().Clamp(0, 1) * size / scale).GatherRows(query);
+        if (suppression is not null)
         {
-            List<DetectedObject> kept = [];
-            for (int k = image * count; k < (image + 1) * count; k++)
-            {
-                if (scores[k] > threshold)
-                {
-                    int at = ((image * queries) + (pairs[k] / classes)) * 4;
-                    kept.Add(Place(corners.AsSpan(at, 4), sizes[image], scaleFactors[image], scores[k], pairs[k] % classes));
-                }
-            }
-
-            found[image] = [.. kept];
+            return Objects(Suppression.Detect(pixels, scores, labels, suppression, count, scoreThreshold: threshold));
         }
 
-        return found;
+        float[] sorted = scores.ToArray();
+        int[] counts = [.. Enumerable.Range(0, batch).Select(i => sorted.AsSpan(i * candidates, candidates).ToArray().Count(score => score > threshold))];
+        return Objects(pixels.ToArray(), sorted, labels.ToArray<int>(), counts);
     }
 
-    private static DetectedObject Place(ReadOnlySpan<float> corners, ImageSize size, (double X, double Y) scale, float score, int label)
+    /// <summary>Detections as objects on the host, in their own pixels.</summary>
+    internal static DetectedObject[][] Objects(HeadDetections found) =>
+        Objects(found.Boxes.ToArray(), found.Scores.ToArray(), found.Labels.ToArray<int>(), found.Counts.ToArray<int>());
+
+    private static DetectedObject[][] Objects(float[] boxes, float[] scores, int[] labels, int[] counts)
     {
-        float x1 = Math.Clamp(corners[0] * size.Width, 0, size.Width), x2 = Math.Clamp(corners[2] * size.Width, 0, size.Width);
-        float y1 = Math.Clamp(corners[1] * size.Height, 0, size.Height), y2 = Math.Clamp(corners[3] * size.Height, 0, size.Height);
-        (float sx, float sy) = ((float)scale.X, (float)scale.Y);
-        return new DetectedObject(x1 / sx, y1 / sy, x2 / sx, y2 / sy, score, label);
+        int most = counts.Length == 0 ? 0 : scores.Length / counts.Length;
+        DetectedObject At(int i) => new(boxes[4 * i], boxes[(4 * i) + 1], boxes[(4 * i) + 2], boxes[(4 * i) + 3], scores[i], labels[i]);
+        return [.. counts.Select((count, image) => Enumerable.Range(image * most, count).Select(At).ToArray())];
     }
+
+    /// <summary>(x, y, x, y) of each picture: <c>f32[batch, 1, 4]</c>.</summary>
+    private static Tensor PerPicture((float X, float Y)[] numbers, Device device) =>
+        Tensor.From<float>([.. numbers.SelectMany(n => (float[])[n.X, n.Y, n.X, n.Y])], [numbers.Length, 1, 4], device);
 }

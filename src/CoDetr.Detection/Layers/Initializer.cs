@@ -27,7 +27,10 @@ internal sealed record Initializer(Action<Random, float[], Shape> Fill, string? 
     /// <summary>PyTorch's default for weights of linear and convolution layers: U(±1/√fan_in).</summary>
     internal static Initializer Default { get; } = new((random, values, shape) => Uniform(random, values, 1 / Math.Sqrt(Fans(shape).In)));
 
-    internal static Initializer Normal { get; } = new((random, values, _) => Gauss(random, values, 1));
+    internal static Initializer Normal { get; } = Gaussian(1);
+
+    /// <summary>N(0, deviation²).</summary>
+    internal static Initializer Gaussian(double deviation) => new((random, values, _) => Gauss(random, values, deviation));
 
     internal static Initializer Constant(float value) => new((_, values, _) => Array.Fill(values, value));
 

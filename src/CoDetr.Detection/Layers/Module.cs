@@ -58,6 +58,7 @@ public abstract class Module : IDisposable
         }
     }
 
+    /// <summary>Registers a part; under an empty name its own parts are named as if they were registered here.</summary>
     private protected T Add<T>(string name, T child)
         where T : Module
     {
@@ -94,7 +95,7 @@ public abstract class Module : IDisposable
 
         foreach ((string name, Module module) in children)
         {
-            foreach ((string Name, Parameter Parameter) pair in module.NamedParameters($"{prefix}{name}."))
+            foreach ((string Name, Parameter Parameter) pair in module.NamedParameters(name.Length == 0 ? prefix : $"{prefix}{name}."))
             {
                 yield return pair;
             }

@@ -32,7 +32,7 @@ internal sealed class GroupNorm : Module
         bias = Add("bias", [channels], Initializer.Zero);
     }
 
-    internal Tensor Forward(Tensor x) => x.GroupNorm(Groups, weight.Value, bias.Value);
+    internal Tensor Forward(Tensor x, Activation activation = Activation.None) => x.GroupNorm(Groups, weight.Value, bias.Value, activation: activation);
 }
 
 /// <summary>Batch normalisation. With its running statistics it is a scale and a shift, which the convolution before it applies.</summary>

@@ -8,8 +8,14 @@ public enum CheckpointLayout
     /// <summary>The same.</summary>
     Same,
 
-    /// <summary>Ours <c>[out, kernel height, kernel width, in]</c>, theirs <c>[out, in, kernel height, kernel width]</c>.</summary>
+    /// <summary>
+    /// Ours <c>[out, kernel height, kernel width, in]</c>, theirs <c>[out, in, kernel height, kernel width]</c>; in a transposed convolution in and out change
+    /// places.
+    /// </summary>
     Convolution,
+
+    /// <summary>A linear layer over a flattened map: ours <c>[out, height, width, channels]</c>, theirs <c>[out, channels · height · width]</c>.</summary>
+    FlattenedMap,
 }
 
 /// <summary>A learned tensor or a buffer (running statistics) of a module.</summary>
@@ -37,16 +43,19 @@ public sealed class Parameter
     }
 
     /// <summary>The shape under which checkpoints hold it.</summary>
-    public Shape CheckpointShape => Layout == CheckpointLayout.Convolution
-        ? [Value.Shape[0], Value.Shape[3], Value.Shape[1], Value.Shape[2]]
-        : Value.Shape;
+    public Shape CheckpointShape => Layout switch
+    {
+        CheckpointLayout.Convolution => [Value.Shape[0], Value.Shape[3], Value.Shape[1], Value.Shape[2]],
+        CheckpointLayout.FlattenedMap => [Value.Shape[0], Value.Shape[1] * Value.Shape[2] * Value.Shape[3]],
+        _ => Value.Shape,
+    };
 
     internal CheckpointLayout Layout { get; }
 
     internal Initializer Initializer { get; }
 
     /// <summary>Downloads the numbers in checkpoint layout.</summary>
-    public float[] Export() => Layout == CheckpointLayout.Convolution ? ChannelsFirst(Value.ToArray()) : Value.ToArray();
+    public float[] Export() => Layout == CheckpointLayout.Same ? Value.ToArray() : ChannelsFirst(Value.ToArray());
 
     /// <summary>Uploads numbers that lie in checkpoint layout.</summary>
     /// <exception cref="ShapeException">The count differs.</exception>
@@ -57,14 +66,14 @@ public sealed class Parameter
             throw new ShapeException($"A parameter of shape {CheckpointShape} cannot take {values.Length} numbers.");
         }
 
-        Value.Set(Layout == CheckpointLayout.Convolution ? ChannelsLast(values) : values);
+        Value.Set(Layout == CheckpointLayout.Same ? values : ChannelsLast(values));
     }
 
     /// <summary>The gradient in checkpoint layout, zeros if none flowed.</summary>
     internal float[] ExportGrad()
     {
         float[] grad = Value.Grad?.ToArray() ?? new float[Value.Count];
-        return Layout == CheckpointLayout.Convolution ? ChannelsFirst(grad) : grad;
+        return Layout == CheckpointLayout.Same ? grad : ChannelsFirst(grad);
     }
 
     private float[] ChannelsFirst(float[] values)

@@ -3,7 +3,7 @@ namespace CoDetr.Detection;
 /// <summary>The published detectors by name.</summary>
 public static class ModelZoo
 {
-    private static readonly Dictionary<string, Func<int, DeformableDetrConfig>> Models = new()
+    private static readonly Dictionary<string, Func<int, DetectorConfig>> Models = new()
     {
         ["deformable-detr-r50"] = classes => new() { Classes = classes, Backbone = FromScratch(50) },
         ["deformable-detr-r101"] = classes => new() { Classes = classes, Backbone = FromScratch(101) },
@@ -29,7 +29,7 @@ public static class ModelZoo
 
     /// <summary>The configuration of a name for so many classes.</summary>
     /// <exception cref="ArgumentException">There is no such name; the message lists those there are.</exception>
-    public static DeformableDetrConfig Config(string name, int classes) => Models.TryGetValue(name, out Func<int, DeformableDetrConfig>? make)
+    public static DetectorConfig Config(string name, int classes, Collaboration? c = null) => Models.TryGetValue(name, out Func<int, DetectorConfig>? make)
         ? make(classes)
         : throw new ArgumentException($"There is no model '{name}'. Models: {string.Join(", ", Names)}.");
 

@@ -100,7 +100,7 @@ public static class ClassLossOp
         Check.That(weights is null || weights.Count == rows || weights.Count == x.Count, $"weights of {x.Shape} logits cannot be {weights}.", op);
         Check.That((classWeights?.Count ?? classes) == classes, $"class weights of {x.Shape} logits cannot be {classWeights}.", op);
 
-        bool sumRows = !reduction.IsNone || kind == Kind.QualityFocal;
+        bool sumRows = !reduction.IsNone || reduction.IsEachRow || kind == Kind.QualityFocal;
         int weightsOfRow = weights is not null && weights.Count > rows ? classes : 1;
         Work work = Work.Teams(rows, classes, cost: 40L * classes);
         Tensor values = Tensor.Empty(sumRows ? [.. x.Shape.Take(x.Shape.Length - 1)] : x.Shape, x.DType.Sums, x.Device);

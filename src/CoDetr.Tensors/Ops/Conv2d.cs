@@ -28,6 +28,9 @@ public sealed record Convolution
 
     /// <summary>Applied last.</summary>
     public Activation Activation { get; init; }
+
+    /// <summary>How the output is stored; like the input if null. Predictions are f32 whatever the map is.</summary>
+    public DType? Output { get; init; }
 }
 
 /// <summary>Convolutions over channels-last maps.</summary>
@@ -50,7 +53,7 @@ public static class Conv2dOp
             Check.That(
                 x.Shape[3] == weight.Shape[3] * groups, $"x must have {weight.Shape[3]} (channels / groups) × {groups} channels, got {x.Shape}.");
             Spatial size = OutputSize(x.Shape, weight.Shape, c);
-            Tensor y = x.New(x.Shape[0], size.Height, size.Width, outputs);
+            Tensor y = Tensor.Empty([x.Shape[0], size.Height, size.Width, outputs], c.Output ?? x.DType, x.Device);
             foreach (Tensor? vector in (ReadOnlySpan<Tensor?>)[c.Scale, c.Bias])
             {
                 Check.That(vector is null || vector.Shape == [outputs], $"scale and bias must be [out channels] = [{outputs}], got {vector?.Shape}.");

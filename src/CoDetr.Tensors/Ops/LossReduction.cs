@@ -16,6 +16,9 @@ public sealed record LossReduction
     /// <summary>The element values themselves.</summary>
     public static LossReduction None { get; } = new() { IsNone = true };
 
+    /// <summary>The values of a class loss summed over the classes of each row.</summary>
+    public static LossReduction EachRow { get; } = new() { IsNone = true, IsEachRow = true };
+
     /// <summary>Their sum.</summary>
     public static LossReduction Sum { get; } = new() { Divisor = 1 };
 
@@ -26,6 +29,8 @@ public sealed record LossReduction
     public float Weight { get; init; } = 1;
 
     internal bool IsNone { get; private init; }
+
+    internal bool IsEachRow { get; private init; }
 
     private float? Divisor { get; init; }
 

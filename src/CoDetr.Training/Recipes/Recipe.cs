@@ -1,3 +1,4 @@
+using CoDetr.Detection;
 using CoDetr.Tensors;
 
 namespace CoDetr.Training;
@@ -17,6 +18,9 @@ public sealed record Recipe
 {
     /// <summary>A model of the zoo.</summary>
     public required string Model { get; init; }
+
+    /// <summary>What is different about the model's auxiliary heads.</summary>
+    public Collaboration Collaboration { get; init; } = new();
 
     /// <summary>Passes over the data.</summary>
     public int Epochs { get; init; } = 12;

@@ -10,7 +10,7 @@ internal static class HeadClaims
     internal static IReadOnlyList<Claim> List { get; } =
     [
         new("losses/query_head_co_deformable", Losses),
-        new("modules/query_postprocess_plain", PostProcess),
+        new("modules/query_postprocess_*", PostProcess),
     ];
 
     /// <summary>Picture sizes and scale factors of a case's <c>img_metas</c>.</summary>
@@ -33,9 +33,14 @@ internal static class HeadClaims
         int layers = shape[0];
         Tensor logits = golden.Tensor("cls", true), boxes = golden.Tensor("box", true), encoderLogits = golden.Tensor("enc_cls", true), encoderBoxes = golden.Tensor("enc_box", true);
         Tensor[] Split(Tensor x) => [.. Enumerable.Range(0, layers).Select(i => x.Slice(0, i, 1).Reshape(x.Shape[1], x.Shape[2], x.Shape[3]))];
-        QueryPredictions predictions = new(Split(logits), Split(boxes), encoderLogits, encoderBoxes, encoderLogits);
-        LossTable losses = SetPredictionLoss.Compute(
-            predictions, SetPredictionLoss.ToMatch(Objects(golden, sizes.Length), ImageBatch.Upload(sizes)), new DeformableDetrConfig { Classes = shape[3] });
+        MatchTruth objects = SetPredictionLoss.ToMatch(Objects(golden, sizes.Length), ImageBatch.Upload(sizes));
+        DetectorConfig config = new() { Classes = shape[3] };
+        QueryGroup main = new(default, boxes, null, boxes, null, new QuerySpan(shape[2]));
+        LossTable losses = LossTable.Of(
+        [
+            SetPredictionLoss.Encoder(new EncoderOutput(encoderLogits, encoderLogits, encoderBoxes, encoderBoxes), objects with { Labels = null }, config),
+            SetPredictionLoss.Decoder(new QueryPredictions(Split(logits), Split(boxes)), [main], objects, config, classWeights: null),
+        ]);
         float[] values = losses.Values.ToArray();
         for (int i = 0; i < values.Length; i++)
         {
@@ -53,12 +58,15 @@ internal static class HeadClaims
     {
         (ImageSize[] sizes, (double X, double Y)[] scales) = Pictures(golden);
         Shape shape = golden.ShapeOf("all_cls_scores");
-        int last = shape[0] - 1, count = golden.Config.GetProperty("test_cfg").GetProperty("max_per_img").GetInt32();
+        JsonElement config = golden.Config.GetProperty("test_cfg");
+        int last = shape[0] - 1, count = config.GetProperty("max_per_img").GetInt32();
+        float threshold = config.TryGetProperty("score_thr", out JsonElement least) ? least.GetSingle() : 0;
+        SuppressionSettings? suppression = config.TryGetProperty("nms", out JsonElement nms) ? SuppressionClaims.SettingsOf(nms) : null;
         Tensor logits = golden.Tensor("all_cls_scores").Slice(0, last, 1).Reshape(shape[1], shape[2], shape[3]);
         Tensor boxes = golden.Tensor("all_bbox_preds").Slice(0, last, 1).Reshape(shape[1], shape[2], 4);
         foreach ((string kind, (double X, double Y)[] scale) in new[] { ("net", [.. scales.Select(_ => (1.0, 1.0))]), ("rescaled", scales) })
         {
-            DetectedObject[][] found = QueryDecoding.Decode(logits, boxes, sizes, scale, count, 0);
+            DetectedObject[][] found = QueryDecoding.Decode(logits, boxes, sizes, scale, count, threshold, suppression);
             for (int i = 0; i < found.Length; i++)
             {
                 golden.Compare<float>($"dets.{kind}.{i}", [.. found[i].SelectMany(d => new[] { d.X1, d.Y1, d.X2, d.Y2, d.Score })]);

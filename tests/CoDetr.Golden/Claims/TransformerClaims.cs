@@ -105,7 +105,7 @@ internal static class TransformerClaims
     private static void Proposals(GoldenCase golden)
     {
         int width = golden.ShapeOf("memory")[2];
-        DeformableTransformer transformer = new(new DeformableDetrConfig { Classes = 1, Width = width, Levels = 4, FeedForward = 8, EncoderLayers = 0, DecoderLayers = 0 });
+        DeformableTransformer transformer = new(new DetectorConfig { Classes = 1, Width = width, Levels = 4, FeedForward = 8, EncoderLayers = 0, DecoderLayers = 0 });
         foreach ((string name, Parameter parameter) in transformer.NamedParameters().Where(p => golden.Has($"w.{p.Name}")))
         {
             parameter.Import(golden.Floats($"w.{name}"));
@@ -125,7 +125,7 @@ internal static class TransformerClaims
     private static void Transformer(GoldenCase golden)
     {
         int[] layers = [.. golden.Config.GetProperty("layers").EnumerateArray().Select(n => n.GetInt32())];
-        DeformableDetrConfig config = ConfigOf(golden) with { EncoderLayers = layers[0], DecoderLayers = layers[1] };
+        DetectorConfig config = ConfigOf(golden) with { EncoderLayers = layers[0], DecoderLayers = layers[1] };
         DeformableTransformer transformer = new DeformableTransformer(config).Filled(golden, "w.transformer.");
         BoxBranch[] branches = [.. Enumerable.Range(0, layers[1] + 1).Select(i => new BoxBranch(config.Width).Filled(golden, $"w.reg_branches.{i}."))];
         string encoderBranch = $"cls_branches.{layers[1]}.";
@@ -133,18 +133,20 @@ internal static class TransformerClaims
         Tensor[] levels = [.. Enumerable.Range(0, config.Levels).Select(i => golden.ChannelsLast($"feat.{i}", true))];
         Tensor sine = Tensor.Concat(1, [.. levels.Select((level, i) => golden.ChannelsLast($"pos.{i}").Reshape(level.Shape[0], -1, config.Width))]);
         Tensor queries = golden.Tensor("query_embed", true);
-        TransformerOutput output = transformer.Forward(levels, sine, GridOfMasks(golden), queries, classes, branches);
-        Tensor states = Tensor.Stack(0, output.Decoder.States).Permute(0, 2, 1, 3);
+        TokenGrid grid = GridOfMasks(golden);
+        EncoderOutput encoded = transformer.Encode(levels, sine, grid, queries.Shape[0], classes, branches[^1]);
+        DecoderOutput output = transformer.Decode(encoded, [transformer.MainQueries(encoded, queries)], branches, grid, null);
+        Tensor states = Tensor.Stack(0, output.States).Permute(0, 2, 1, 3);
         golden.Compare("states", states);
-        golden.Compare("init_reference", output.InitialReference);
-        golden.Compare("inter_references", Tensor.Stack(0, output.Decoder.References));
-        golden.Compare("enc_class", output.EncoderLogits);
-        golden.Compare("enc_coord_sigmoid", output.EncoderBoxes);
-        golden.CompareBatchFirst("memory", output.Memory);
+        golden.Compare("init_reference", encoded.Reference);
+        golden.Compare("inter_references", Tensor.Stack(0, output.References));
+        golden.Compare("enc_class", encoded.Logits);
+        golden.Compare("enc_coord_sigmoid", encoded.Boxes);
+        golden.CompareBatchFirst("memory", encoded.Memory);
         Weights.Backward(
             (states, golden.Tensor("gradout.states")),
-            (output.EncoderLogits, golden.Tensor("gradout.enc_class")),
-            (output.Memory, golden.BatchFirst("gradout.memory")));
+            (encoded.Logits, golden.Tensor("gradout.enc_class")),
+            (encoded.Memory, golden.BatchFirst("gradout.memory")));
         for (int i = 0; i < levels.Length; i++)
         {
             golden.CompareChannelsLast($"grad.feat.{i}", levels[i].Grad);
@@ -159,10 +161,10 @@ internal static class TransformerClaims
         }
     }
 
-    private static DeformableDetrConfig ConfigOf(GoldenCase golden)
+    internal static DetectorConfig ConfigOf(GoldenCase golden)
     {
         JsonElement config = golden.Config;
-        return new DeformableDetrConfig
+        return new DetectorConfig
         {
             Classes = 1,
             Width = config.GetProperty("embed").GetInt32(),
@@ -173,10 +175,10 @@ internal static class TransformerClaims
     }
 
     /// <summary>The grid of flattened masks <c>[batch, tokens]</c>, 1 = padding.</summary>
-    private static TokenGrid Grid(GoldenCase golden, string shapes, string padding) => TokenGrid.FromPadding(
+    internal static TokenGrid Grid(GoldenCase golden, string shapes, string padding) => TokenGrid.FromPadding(
         [.. golden.Ints(shapes).Chunk(2).Select(size => new ImageSize(size[0], size[1]))], [.. golden.Ints(padding).Select(v => (byte)v)]);
 
-    private static TokenGrid GridOfMasks(GoldenCase golden)
+    internal static TokenGrid GridOfMasks(GoldenCase golden)
     {
         Shape[] shapes = [.. Enumerable.Range(0, 4).Select(i => golden.ShapeOf($"mask.{i}"))];
         byte[][][] masks = [.. shapes.Select((shape, i) => golden.Ints($"mask.{i}").Select(v => (byte)v).Chunk(shape[1] * shape[2]).ToArray())];

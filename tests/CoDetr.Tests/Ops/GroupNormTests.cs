@@ -5,7 +5,7 @@ namespace CoDetr.Tests.Ops;
 public sealed class GroupNormTests
 {
     public static TheoryData<OpCase> Cases =>
-        [Case([2, 3, 4, 6], 3), Case([3, 11, 8], 4), Case([2, 1, 4], 2), Case([1, 5, 5], 1), Case([2, 40, 3], 3), Case([1, 2100, 4], 2), Case([0, 4, 2], 1)];
+        [Case([2, 3, 4, 6], 3), Case([3, 11, 8], 4), Case([2, 1, 4], 2), Case([1, 5, 5], 1), Case([2, 40, 3], 3), Case([1, 2100, 4], 2), Case([0, 4, 2], 1), Case([2, 5, 8], 4, Activation.Relu)];
 
     [Theory, MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
     public void Agrees(OpCase op) => op.Verify();
@@ -15,11 +15,11 @@ public sealed class GroupNormTests
         "GroupNorm: 6 channels do not fall into 4 groups.",
         Assert.Throws<ShapeException>(() => Tensor.Zeros([1, 5, 6]).GroupNorm(4, Tensor.Zeros([6]), Tensor.Zeros([6]))).Message);
 
-    private static OpCase Case(int[] shape, int groups) => new(
-        $"[{string.Join(", ", shape)}] {groups} groups",
+    private static OpCase Case(int[] shape, int groups, Activation activation = Activation.None) => new(
+        $"[{string.Join(", ", shape)}] {groups} groups, {activation}",
         [Shape.Create(shape), [shape[^1]], [shape[^1]]],
-        t => t[0].GroupNorm(groups, t[1], t[2]),
-        v => Reference(v[0], v[1], v[2], shape[0], groups))
+        t => t[0].GroupNorm(groups, t[1], t[2], activation: activation),
+        v => [.. Reference(v[0], v[1], v[2], shape[0], groups).Select(y => activation == Activation.Relu ? Math.Max(y, 0) : y)])
     {
         AlwaysF32 = [1, 2],
         IsDifferentiable = shape[1] < 1000, // differences of many inputs take long

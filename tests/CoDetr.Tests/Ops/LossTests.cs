@@ -100,6 +100,23 @@ public sealed class LossTests
     }
 
     [Fact]
+    public void ARowsLossIsTheSumOverItsClasses() => new OpCase(
+        "focal, each row",
+        [[Rows, Classes]],
+        t => t[0].FocalLoss(I(t[0], Labels), LossReduction.EachRow, F(t[0], Weights[..Rows])),
+        v => [.. Enumerable.Range(0, Rows).Select(r => Labels[r] < 0 ? 0 : Weights[r] * Enumerable.Range(0, Classes).Sum(c =>
+        {
+            bool own = Labels[r] == c;
+            double x = v[0][(r * Classes) + c], p = Sigmoid(x);
+            return (own ? 0.25 : 0.75) * Math.Pow(own ? 1 - p : p, 2) * Bce(x, own ? 1 : 0);
+        }))])
+    {
+        HasHalf = false,
+        Adapt = (_, x) => 2 * x,
+        GradientTolerance = 1e-4,
+    }.Verify();
+
+    [Fact]
     public void WeightZeroHidesWhatIsNotFinite()
     {
         using StepScope scope = StepScope.Begin();
