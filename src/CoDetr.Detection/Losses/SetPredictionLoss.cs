@@ -14,10 +14,11 @@ internal static class SetPredictionLoss
     /// <param name="encoded">The proposals.</param>
     /// <param name="objects">The truth; without labels every object is of class 0.</param>
     /// <param name="config">Weights and costs.</param>
-    internal static LossPart Encoder(EncoderOutput encoded, MatchTruth objects, DetectorConfig config)
+    /// <param name="classWeights"><c>f32[classes]</c>; ones if null.</param>
+    internal static LossPart Encoder(EncoderOutput encoded, MatchTruth objects, DetectorConfig config, Tensor? classWeights = null)
     {
         Tensor match = Match(encoded.Logits, encoded.Boxes, objects, config);
-        Tensor losses = Losses(encoded.Logits, encoded.Boxes, match, objects, [new QuerySpan(encoded.Boxes.Shape[1])], config, null, []);
+        Tensor losses = Losses(encoded.Logits, encoded.Boxes, match, objects, [new QuerySpan(encoded.Boxes.Shape[1])], config, classWeights, []);
         return new LossPart([.. Terms.Select(term => "enc_" + term)], losses);
     }
 
