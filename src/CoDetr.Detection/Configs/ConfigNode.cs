@@ -83,7 +83,7 @@ internal sealed class ConfigNode
     internal void Done()
     {
         read.Add("type");
-        if (element.EnumerateObject().FirstOrDefault(property => !read.Contains(property.Name)).Name is string unknown)
+        if (element.EnumerateObject().Select(property => property.Name).FirstOrDefault(name => !read.Contains(name)) is string unknown)
         {
             throw Wrong($"has the key {unknown}, which is not known");
         }

@@ -32,7 +32,7 @@ internal static class SetPredictionLoss
         int layers = predictions.Logits.Count;
         Tensor logits = Tensor.Concat(0, [.. predictions.Logits]), boxes = Tensor.Concat(0, [.. predictions.Boxes]);
         Tensor match = Match(logits, boxes, groups, layers, objects, config);
-        bool[] isExtra = [.. groups.Select(group => group.Name.Suffix.Length > 0)];
+        bool[] isExtra = [.. groups.Select(group => group.Name.Suffix is not null)];
         Tensor losses = Losses(logits, boxes, match, objects, [.. groups.Select(group => group.Span)], config, classWeights, isExtra);
         IEnumerable<string> names =
             from layer in Enumerable.Range(0, layers)

@@ -21,17 +21,17 @@ public abstract class PickleContainer
     /// <exception cref="InvalidDataException">It may not be.</exception>
     private protected void Hold(object? value)
     {
-        if (isHeld)
-        {
-            throw new InvalidDataException("its pickle changes a value that another one already holds");
-        }
-
         weight++;
         if (value is PickleContainer inner)
         {
             inner.isHeld = true;
             depth = Math.Max(depth, inner.depth + 1);
             weight += inner.weight;
+        }
+
+        if (isHeld) // asked last, so that a container cannot be put into itself
+        {
+            throw new InvalidDataException("its pickle changes a value that another one already holds");
         }
 
         if (depth > MaxDepth || weight > MaxWeight)

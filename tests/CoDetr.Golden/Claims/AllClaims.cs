@@ -16,6 +16,7 @@ internal static class AllClaims
         .. RegionClaims.List,
         .. DenseHeadClaims.List,
         .. ModelClaims.List,
+        .. ModelClaims.List,
         .. MatchingClaims.List,
         .. PriorClaims.List,
         .. AssignerClaims.List,
