@@ -28,7 +28,7 @@ public sealed class Detector : Module
         Config = config;
         backbone = Add("backbone", config.Backbone.Build());
         neck = Add("neck", config.Backbone.BuildNeck(config.Width, config.Levels));
-        head = Add<QueryHead>("query_head", config.Kind == QueryKind.Dino ? new DinoQueryHead(config) : config.Kind == QueryKind.Dino ? new DinoQueryHead(config) : (QueryHead)new DeformableQueryHead(config));
+        head = Add<QueryHead>("query_head", config.Kind == QueryKind.Dino ? new DinoQueryHead(config) : new DeformableQueryHead(config));
         auxiliary = Add("", new CollaborativeHeads(config));
     }
 
