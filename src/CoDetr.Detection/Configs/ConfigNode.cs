@@ -32,6 +32,8 @@ internal sealed class ConfigNode
 
     internal float Number(string key, float fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetSingle()) : fallback;
 
+    internal double Real(string key, double fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetDouble()) : fallback;
+
     internal bool Flag(string key, bool fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetBoolean()) : fallback;
 
     internal string Text(string key, string fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetString()!) : fallback;

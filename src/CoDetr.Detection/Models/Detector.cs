@@ -35,11 +35,13 @@ public sealed class Detector : Module
     /// <summary>What it is made of.</summary>
     public DetectorConfig Config { get; }
 
-    /// <summary>Whether encoder layers are computed again in backward instead of being remembered: less memory, more time.</summary>
+    /// <summary>
+    /// Whether layers of the encoder and blocks of a transformer backbone are computed again in backward instead of being remembered: less memory, more time.
+    /// </summary>
     public bool Recomputes
     {
         get => head.Recomputes;
-        set => head.Recomputes = value;
+        set => head.Recomputes = backbone.Recomputes = value;
     }
 
     /// <summary>

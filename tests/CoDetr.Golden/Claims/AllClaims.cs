@@ -7,6 +7,9 @@ internal static class AllClaims
     [
         .. AttentionClaims.List,
         .. BackboneClaims.List,
+        .. SwinClaims.List,
+        .. VisionTransformerClaims.List,
+        .. ParameterNameClaims.List,
         .. TransformerClaims.List,
         .. DinoClaims.List,
         .. HeadClaims.List,

@@ -18,7 +18,10 @@ internal sealed record RegionScene
     /// <summary>Channels.</summary>
     public int Width { get; init; } = 8;
 
-    internal HeadFrame Frame => new(Classes, Width, Levels: 4, FirstStride: 8);
+    /// <summary>Pixels per cell of the finest map.</summary>
+    public int FirstStride { get; init; } = 8;
+
+    internal HeadFrame Frame => new(Classes, Width, Levels: 4, FirstStride);
 
     internal Truth Truth() => CoDetr.Detection.Truth.From(Boxes, [.. Boxes.Select(own => Enumerable.Range(0, own.Length / 4).Select(i => i * 7 % Classes).ToArray())]);
 

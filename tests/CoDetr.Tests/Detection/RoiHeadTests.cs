@@ -56,6 +56,7 @@ public sealed class RoiHeadTests
         using NoGrad off = NoGrad.Begin();
         FeatureMaps again = scene.Maps();
         CheckDetections(head.Detect(again, rpn.Propose(again)), scene);
+        DeviceUnderTest.AssertNoFindings(name);
     }
 
     [Fact]

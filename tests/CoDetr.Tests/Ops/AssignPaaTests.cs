@@ -67,7 +67,7 @@ public sealed class AssignPaaTests
         Tensor.From(first, [scene.Batch, scene.Rows], device).AssignPaa(
             Tensor.From(losses, [scene.Batch, scene.Rows], device), scene.Levels(device), 1, Tensor.From(scene.Counts, [scene.Batch], device), scene.Most, least).ToArray<int>());
 
-    private static int[] Plain(AssignmentScene scene, int[] first, float[] losses, int least)
+    internal static int[] Plain(AssignmentScene scene, int[] first, float[] losses, int least)
     {
         int[] index = [.. first.Select(k => Math.Min(k, -1))], starts = scene.Starts;
         for (int image = 0; image < scene.Batch; image++)
