@@ -12,13 +12,18 @@ KERNEL(assign_point, int* index,               // [batch, rows]
        float radius) {
     const int points = height * width, runs = (points + most_points - 1) / most_points;
     TEAM_LOOP (t, (index_t)batch * runs) {
-        TEAM_SCRATCH(float, area, most_points);
+        TEAM_SCRATCH(float, x, most_points);
+        TEAM_SCRATCH(float, y, most_points);
+        TEAM_SCRATCH(float, area, most_points);  // of the point's truth; none is smaller than 0
         const index_t b = t / runs;
         const int from = (int)(t % runs) * most_points, n = m_min(most_points, points - from);
         int* own = index + b * rows + begin + from;
         LANE_LOOP (i, n) {
-            own[i] = use && !use[b * rows + begin + from + i] ? -2 : -1;
-            area[i] = 1e8f;
+            const bool is_point = !use || use[b * rows + begin + from + i];
+            x[i] = ((float)((from + i) % width) + 0.5f) * stride;
+            y[i] = ((float)((from + i) / width) + 0.5f) * stride;
+            area[i] = is_point ? 1e8f : -1.0f;
+            own[i] = is_point ? -1 : -2;
         }
         for (int k = 0; k < counts[b]; ++k) {
             const float* t4 = boxes + (b * most + k) * 4;
@@ -27,10 +32,9 @@ KERNEL(assign_point, int* index,               // [batch, rows]
             const Box middle = {m_max(cx - r, box.x1), m_max(cy - r, box.y1), m_min(cx + r, box.x2), m_min(cy + r, box.y2)};
             const float size = (float)box.area();
             LANE_LOOP (i, n) {
-                const acc x = ((from + i) % width + acc(0.5)) * stride, y = ((from + i) / width + acc(0.5)) * stride;
-                const acc inside = m_min(m_min(x - middle.x1, y - middle.y1), m_min(middle.x2 - x, middle.y2 - y));
-                const acc reach = m_max(m_max(x - box.x1, y - box.y1), m_max(box.x2 - x, box.y2 - y));
-                const bool takes = inside > 0 && reach >= low && reach <= high && size < area[i] && own[i] != -2;
+                const acc inside = m_min(m_min(x[i] - middle.x1, y[i] - middle.y1), m_min(middle.x2 - x[i], middle.y2 - y[i]));
+                const acc reach = m_max(m_max(x[i] - box.x1, y[i] - box.y1), m_max(box.x2 - x[i], box.y2 - y[i]));
+                const bool takes = inside > 0 && reach >= low && reach <= high && size < area[i];
                 own[i] = takes ? k : own[i];
                 area[i] = takes ? size : area[i];
             }

@@ -10,7 +10,10 @@ constexpr int most_lots = 256;  // scratch of a team: a double and a float for e
 template <class Key>
 FN void least_of_run(int* out, int wanted, int n, Key key, double* best, float* first) {
     const int lots = m_min(most_lots, n);
-    LANE_LOOP (c, lots) best[c] = (double)INFINITY;
+    LANE_LOOP (c, lots) {
+        best[c] = (double)INFINITY;
+        first[c] = 0;
+    }
     for (int from = 0; from < n; from += lots) {
         LANE_LOOP (c, m_min(lots, n - from)) {
             const double k = key(from + c);

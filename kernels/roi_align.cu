@@ -83,7 +83,7 @@ FN void each_cell(const Weights& y, const Weights& x, int row, int column, int w
     }
 }
 
-constexpr int roi_most_block = 128;  // channels that a team does
+constexpr int roi_block = 128, roi_owned_block = 64;  // channels that a team does at most
 
 #define ROI_WEIGHTS(laid)                                             \
     TEAM_SCRATCH(acc, of_rows, (laid).height + 2 * (laid).rows);      \
@@ -109,7 +109,7 @@ KERNEL(roi_align_forward, real* out, const real* map,  // [batch, boxes, rows, c
         const acc divisor = weigh_box(wy, wx, box, laid);
         const real* plane = map + b * height * width * channels + from;
         for (int bin = 0; bin < rows * columns; ++bin) {
-            LaneRow<roi_most_block> sum;
+            LaneRow<roi_block> sum;
             each_cell(wy, wx, bin / columns, bin % columns, width, divisor, [&](index_t cell, acc w) {
                 const real* v = plane + cell * channels;
                 sum.each(n, [&](int c, acc& s) { s += w * (acc)v[c]; });
@@ -138,7 +138,7 @@ KERNEL(roi_align_backward, acc* dmap, const real* dout, const float* boxes, cons
             const acc divisor = weigh_box(wy, wx, box, laid);
             for (int bin = 0; bin < rows * columns; ++bin) {
                 const real* dy = dout + ((b * most + k) * rows * columns + bin) * channels + from;
-                LaneRow<roi_most_block> upstream;
+                LaneRow<roi_owned_block> upstream;
                 upstream.each(n, [&](int c, acc& g) { g = (acc)dy[c]; });
                 each_cell(wy, wx, bin / columns, bin % columns, width, divisor, [&](index_t cell, acc w) {
                     acc* to = plane + cell * channels;

@@ -9,15 +9,15 @@ public class LevelSumsBench : OpBench<PyramidSize>
     private const int PerToken = 9;
     private FeatureLevels levels = null!;
 
-    internal override PyramidSize[] Tiny => [new(40, 56, 3, 8)];
+    internal override PyramidSize[] Tiny => [new(5, 7)];
 
-    internal override PyramidSize[] Real => [new(480, 640, 5, 8), new(800, 1333, 6, 4)];
+    internal override PyramidSize[] Real => [new(60, 80), new(200, 334)];
 
-    internal override long Bytes => 4L * Images * PerToken * levels.Tokens;
+    internal override long Bytes => 4L * Images * PerToken * Size.Tokens;
 
     internal override Tensor[] Inputs()
     {
-        levels = Size.Make();
+        levels = new FeatureLevels(Size.Levels);
         return [Uniform(Images, levels.Tokens * PerToken)];
     }
 

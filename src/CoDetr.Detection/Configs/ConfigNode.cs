@@ -32,6 +32,8 @@ internal sealed class ConfigNode
 
     internal float Number(string key, float fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetSingle()) : fallback;
 
+    internal double Real(string key, double fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetDouble()) : fallback;
+
     internal bool Flag(string key, bool fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetBoolean()) : fallback;
 
     internal string Text(string key, string fallback) => Find(key) is { } value ? Typed(key, value, v => v.GetString()!) : fallback;
@@ -81,7 +83,7 @@ internal sealed class ConfigNode
     internal void Done()
     {
         read.Add("type");
-        if (element.EnumerateObject().FirstOrDefault(property => !read.Contains(property.Name)).Name is string unknown)
+        if (element.EnumerateObject().Select(property => property.Name).FirstOrDefault(name => !read.Contains(name)) is string unknown)
         {
             throw Wrong($"has the key {unknown}, which is not known");
         }

@@ -44,18 +44,14 @@ internal sealed class AtssHead : DenseHead
     internal AtssHead(AtssConfig config, HeadFrame frame)
         : base(frame, new DenseLayout("atss_", config.Convs, HasNorm: true, BoxNumbers: 4, Quality: QualityTower.Boxes)) => this.config = config;
 
-    internal override HeadOutput Train(FeatureMaps maps, Proposals? proposals, Truth truth, Draws draws)
+    internal override HeadOutput Train(DensePredictions found, FeatureMaps maps, Truth truth)
     {
         AnchorGrid grid = AnchorGrid.Squares(maps, Frame.FirstStride);
         Assignment assignment = AtssAssigner.Assign(grid.Anchors, maps.Levels, grid.PerToken, grid.Valid!, truth);
-        AssignmentTargets targets = AssignmentTargets.Of(assignment, truth, Frame.Classes);
-        return new HeadOutput(Losses(Predict(maps), maps.Levels, grid, targets), grid.Candidates(assignment));
+        return new HeadOutput(Losses(found, maps.Levels, grid, AssignmentTargets.Of(assignment, truth, Frame.Classes)), grid.Candidates(assignment));
     }
 
-    internal override HeadDetections Detect(FeatureMaps maps, Proposals? proposals) => Detect(Predict(maps), maps);
-
-    /// <summary>Detections from predictions: the score is that of the class times centre-ness.</summary>
-    internal HeadDetections Detect(DensePredictions found, FeatureMaps maps)
+    internal override HeadDetections Detect(DensePredictions found, FeatureMaps maps)
     {
         Tensor corners = AnchorGrid.Squares(maps, Frame.FirstStride).Decode(found.Boxes, clip: maps.ValidSizes);
         return DenseDetection.Detect(found, corners, maps.Levels, 1, config.Detection);

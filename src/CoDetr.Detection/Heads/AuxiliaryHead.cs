@@ -64,6 +64,13 @@ internal sealed record HeadDetections(Tensor Boxes, Tensor Scores, Tensor Labels
 internal readonly record struct HeadFrame(int Classes, int Width, int Levels, int FirstStride);
 
 /// <summary>Settings of an auxiliary head; the defaults are the paper's, with loss weights before λ2 and the number of decoder layers are multiplied in.</summary>
+[JsonDerivedType(typeof(AtssConfig), "atss")]
+[JsonDerivedType(typeof(FasterRcnnConfig), "faster-rcnn")]
+[JsonDerivedType(typeof(RetinaConfig), "retinanet")]
+[JsonDerivedType(typeof(FcosConfig), "fcos")]
+[JsonDerivedType(typeof(PaaConfig), "paa")]
+[JsonDerivedType(typeof(GflConfig), "gfl")]
+[JsonDerivedType(typeof(MaskRcnnConfig), "mask-rcnn")]
 public abstract record AuxiliaryHeadConfig
 {
     /// <summary>The name by which it is asked for, and its draws are told from those of others.</summary>

@@ -55,7 +55,20 @@ internal abstract class DenseHead : AuxiliaryHead
 
     private protected HeadFrame Frame { get; }
 
-    private protected DensePredictions Predict(FeatureMaps maps)
+    /// <inheritdoc/>
+    internal override HeadOutput Train(FeatureMaps maps, Proposals? proposals, Truth truth, Draws draws) => Train(Predict(maps), maps, truth);
+
+    /// <inheritdoc/>
+    internal override HeadDetections Detect(FeatureMaps maps, Proposals? proposals) => Detect(Predict(maps), maps);
+
+    /// <summary>Losses of predictions, and candidates for positive queries.</summary>
+    internal abstract HeadOutput Train(DensePredictions found, FeatureMaps maps, Truth truth);
+
+    /// <summary>Detections from predictions.</summary>
+    internal abstract HeadDetections Detect(DensePredictions found, FeatureMaps maps);
+
+    /// <summary>What the layers say of every prior.</summary>
+    internal DensePredictions Predict(FeatureMaps maps)
     {
         Check.That(maps.Maps.Count == Frame.Levels, $"the head is made for {Frame.Levels} maps, got {maps.Maps.Count}.", GetType().Name);
         (List<Tensor> ofClasses, List<Tensor> ofBoxes, List<Tensor> ofQuality) = ([], [], []);

@@ -55,20 +55,15 @@ internal sealed class FcosHead : DenseHead
         ranges = PointAssigner.Ranges(frame.Levels, frame.FirstStride);
     }
 
-    internal override HeadOutput Train(FeatureMaps maps, Proposals? proposals, Truth truth, Draws draws)
+    internal override HeadOutput Train(DensePredictions found, FeatureMaps maps, Truth truth)
     {
         AnchorGrid grid = AnchorGrid.Points(maps, Frame.FirstStride);
         Assignment assignment = PointAssigner.Assign(maps.Levels, ranges, truth);
-        AssignmentTargets targets = AssignmentTargets.Of(assignment, truth, Frame.Classes);
-        return new HeadOutput(Losses(Predict(maps), grid, targets), grid.Candidates(assignment));
+        return new HeadOutput(Losses(found, grid, AssignmentTargets.Of(assignment, truth, Frame.Classes)), grid.Candidates(assignment));
     }
 
-    internal override HeadDetections Detect(FeatureMaps maps, Proposals? proposals)
-    {
-        DensePredictions found = Predict(maps);
-        Tensor corners = Corners(found, AnchorGrid.Points(maps, Frame.FirstStride), maps.ValidSizes);
-        return DenseDetection.Detect(found, corners, maps.Levels, 1, config.Detection);
-    }
+    internal override HeadDetections Detect(DensePredictions found, FeatureMaps maps) =>
+        DenseDetection.Detect(found, Corners(found, AnchorGrid.Points(maps, Frame.FirstStride), maps.ValidSizes), maps.Levels, 1, config.Detection);
 
     private Tensor Corners(DensePredictions found, AnchorGrid grid, Tensor? clip = null) =>
         (config.InStrides ? found.Boxes.Relu() * grid.Strides : found.Boxes.Exp()).DecodeDistances(grid.Centers, clip);

@@ -46,17 +46,15 @@ internal sealed class GflHead : DenseHead
     internal GflHead(GflConfig config, HeadFrame frame)
         : base(frame, new DenseLayout("gfl_", config.Convs, HasNorm: true, BoxNumbers: 4 * (Farthest + 1))) => this.config = config;
 
-    internal override HeadOutput Train(FeatureMaps maps, Proposals? proposals, Truth truth, Draws draws)
+    internal override HeadOutput Train(DensePredictions found, FeatureMaps maps, Truth truth)
     {
         AnchorGrid grid = AnchorGrid.Squares(maps, Frame.FirstStride);
         Assignment assignment = AtssAssigner.Assign(grid.Anchors, maps.Levels, grid.PerToken, grid.Valid!, truth);
-        AssignmentTargets targets = AssignmentTargets.Of(assignment, truth, Frame.Classes);
-        return new HeadOutput(Losses(Predict(maps), maps.Levels, grid, targets), grid.Candidates(assignment));
+        return new HeadOutput(Losses(found, maps.Levels, grid, AssignmentTargets.Of(assignment, truth, Frame.Classes)), grid.Candidates(assignment));
     }
 
-    internal override HeadDetections Detect(FeatureMaps maps, Proposals? proposals)
+    internal override HeadDetections Detect(DensePredictions found, FeatureMaps maps)
     {
-        DensePredictions found = Predict(maps);
         Tensor corners = Corners(Sides(found), AnchorGrid.Squares(maps, Frame.FirstStride), maps.ValidSizes);
         return DenseDetection.Detect(found, corners, maps.Levels, 1, config.Detection);
     }

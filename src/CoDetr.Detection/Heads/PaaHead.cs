@@ -49,20 +49,27 @@ internal sealed class PaaHead : DenseHead
     internal PaaHead(PaaConfig config, HeadFrame frame)
         : base(frame, new DenseLayout("atss_", config.Convs, HasNorm: true, BoxNumbers: 4, Quality: QualityTower.Boxes)) => this.config = config;
 
-    internal override HeadOutput Train(FeatureMaps maps, Proposals? proposals, Truth truth, Draws draws)
+    internal override HeadOutput Train(DensePredictions found, FeatureMaps maps, Truth truth)
     {
         AnchorGrid grid = AnchorGrid.Squares(maps, Frame.FirstStride);
-        DensePredictions found = Predict(maps);
-        Tensor corners = grid.Decode(found.Boxes);
-        Assignment first = Overlaps.Assign(grid.Anchors, grid.Valid, null, truth);
-        Tensor costs = Costs(found, corners, AssignmentTargets.Of(first, truth, Frame.Classes));
-        Assignment assignment = PaaAssigner.Assign(first, costs, maps.Levels, grid.PerToken, truth);
-        return new HeadOutput(Losses(found, corners, AssignmentTargets.Of(assignment, truth, Frame.Classes)), grid.Candidates(assignment));
+        Assignment assignment = Assign(found, grid, maps.Levels, truth).Assignment;
+        return new HeadOutput(Losses(found, grid.Decode(found.Boxes), AssignmentTargets.Of(assignment, truth, Frame.Classes)), grid.Candidates(assignment));
     }
 
-    internal override HeadDetections Detect(FeatureMaps maps, Proposals? proposals)
+    /// <summary>The assignment by overlap, what each anchor costs its object as predictions stand, <c>f32[batch, rows]</c>, and the assignment by both.</summary>
+    internal (Assignment First, Tensor Costs, Assignment Assignment) Assign(DensePredictions found, AnchorGrid grid, FeatureLevels levels, Truth truth)
     {
-        DensePredictions found = Predict(maps);
+        using NoGrad off = NoGrad.Begin();
+        Assignment first = Overlaps.Assign(grid.Anchors, grid.Valid, null, truth);
+        AssignmentTargets targets = AssignmentTargets.Of(first, truth, Frame.Classes);
+        Tensor ofClass = found.Logits.FocalLoss(targets.Labels, LossReduction.EachRow) * config.ClassWeight;
+        Tensor ofBox = grid.Decode(found.Boxes).BoxLoss(targets.Boxes, BoxLossKind.GIoU, LossReduction.None) * config.BoxWeight;
+        Tensor costs = ofClass + ofBox;
+        return (first, costs, PaaAssigner.Assign(first, costs, levels, grid.PerToken, truth));
+    }
+
+    internal override HeadDetections Detect(DensePredictions found, FeatureMaps maps)
+    {
         Tensor quality = found.Quality!.Sigmoid(), best = found.Logits.Max(-1).Sigmoid() * quality.Reshape(quality.Shape[0], -1);
         (Tensor rows, _) = DenseDetection.BestRows(best, maps.Levels, 1, config.Detection);
         Tensor boxes = AnchorGrid.Squares(maps, Frame.FirstStride).Decode(found.Boxes, clip: maps.ValidSizes).GatherRows(rows);
@@ -71,14 +78,6 @@ internal sealed class PaaHead : DenseHead
         HeadDetections kept = Suppression.DetectClasses(
             boxes.Reshape(batch, count, 1, 4), scores, config.Detection.Suppression, config.Detection.MaxDetections, threshold);
         return config.Votes ? kept with { Boxes = kept.Boxes.ScoreVoting(kept.Labels, kept.Counts, boxes, scores, threshold) } : kept;
-    }
-
-    /// <summary>What the anchors cost that overlap an object, as predictions stand: <c>f32[batch, rows]</c>.</summary>
-    private Tensor Costs(DensePredictions found, Tensor corners, AssignmentTargets targets)
-    {
-        using NoGrad off = NoGrad.Begin();
-        Tensor ofClass = found.Logits.FocalLoss(targets.Labels, LossReduction.EachRow);
-        return (ofClass * config.ClassWeight) + (corners.BoxLoss(targets.Boxes, BoxLossKind.GIoU, LossReduction.None) * config.BoxWeight);
     }
 
     private NamedLoss[] Losses(DensePredictions found, Tensor corners, AssignmentTargets targets)

@@ -102,21 +102,13 @@ internal sealed class RegionProposalHead : Module
     private static Proposals Select(Tensor logits, Tensor deltas, Tensor anchors, FeatureMaps maps, ProposalSettings settings)
     {
         using NoGrad off = NoGrad.Begin();
-        (FeatureLevels levels, int batch) = (maps.Levels, logits.Shape[0]);
-        (List<Tensor> scores, List<Tensor> boxes, List<Tensor> groups) = ([], [], []);
-        for (int level = 0; level < levels.Count; level++)
-        {
-            (int start, int rows) = (levels.StartOf(level) * Anchors.PerToken, levels[level].Height * levels[level].Width * Anchors.PerToken);
-            int count = Math.Min(rows, settings.PerLevel);
-            (Tensor best, Tensor places) = logits.Slice(1, start, rows).Sigmoid().TopK(count);
-            Tensor own = anchors.Slice(0, start, rows).IndexSelect(places.Reshape(-1)).Reshape(batch, count, 4);
-            boxes.Add(deltas.Slice(1, start, rows).GatherRows(places).DecodeDeltas(own, Coding, maps.ValidSizes));
-            scores.Add(best);
-            groups.Add(levels.OfToken.Slice(0, levels.StartOf(level), 1).Reshape(1, 1).Expand(batch, count));
-        }
-
-        Tensor all = Tensor.Concat(1, [.. boxes]), ranked = Tensor.Concat(1, [.. scores]).UnlessEmpty(all);
-        (Tensor kept, Tensor counts) = Tensor.Nms(all, ranked, settings.Overlap, settings.Most, Tensor.Concat(1, [.. groups]));
-        return new Proposals(all.GatherRows(kept), ranked.GatherRows(kept), counts);
+        (FeatureLevels levels, int batch, int rows) = (maps.Levels, logits.Shape[0], logits.Shape[1]);
+        int[] sizes = [.. Enumerable.Range(0, levels.Count).Select(i => levels[i].Height * levels[i].Width * Anchors.PerToken)];
+        Tensor scores = logits.Sigmoid(), picks = scores.LevelTopRows(sizes, settings.PerLevel);
+        Tensor own = anchors.IndexSelect(picks.Reshape(-1)).Reshape(batch, -1, 4);
+        Tensor boxes = deltas.GatherRows(picks).DecodeDeltas(own, Coding, maps.ValidSizes), ranked = scores.GatherRows(picks).UnlessEmpty(boxes);
+        Tensor level = levels.OfToken.Reshape(1, -1, 1).Expand(batch, levels.Tokens, Anchors.PerToken).Reshape(batch, rows).GatherRows(picks);
+        (Tensor kept, Tensor counts) = Tensor.Nms(boxes, ranked, settings.Overlap, settings.Most, level);
+        return new Proposals(boxes.GatherRows(kept), ranked.GatherRows(kept), counts);
     }
 }

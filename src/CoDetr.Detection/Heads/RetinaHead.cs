@@ -43,20 +43,15 @@ internal sealed class RetinaHead : DenseHead
     internal RetinaHead(RetinaConfig config, HeadFrame frame)
         : base(frame, new DenseLayout("retina_", config.Convs, HasNorm: false, BoxNumbers: 4, Anchors.PerToken, HasScales: false)) => this.config = config;
 
-    internal override HeadOutput Train(FeatureMaps maps, Proposals? proposals, Truth truth, Draws draws)
+    internal override HeadOutput Train(DensePredictions found, FeatureMaps maps, Truth truth)
     {
         AnchorGrid grid = Grid(maps);
         Assignment assignment = Assigner.Assign(grid.Anchors, grid.Valid, null, truth);
-        AssignmentTargets targets = AssignmentTargets.Of(assignment, truth, Frame.Classes);
-        return new HeadOutput(Losses(Predict(maps), maps.Levels, grid, targets), grid.Candidates(assignment));
+        return new HeadOutput(Losses(found, maps.Levels, grid, AssignmentTargets.Of(assignment, truth, Frame.Classes)), grid.Candidates(assignment));
     }
 
-    internal override HeadDetections Detect(FeatureMaps maps, Proposals? proposals)
-    {
-        DensePredictions found = Predict(maps);
-        Tensor corners = Grid(maps).Decode(found.Boxes, clip: maps.ValidSizes);
-        return DenseDetection.Detect(found, corners, maps.Levels, Anchors.PerToken, config.Detection);
-    }
+    internal override HeadDetections Detect(DensePredictions found, FeatureMaps maps) =>
+        DenseDetection.Detect(found, Grid(maps).Decode(found.Boxes, clip: maps.ValidSizes), maps.Levels, Anchors.PerToken, config.Detection);
 
     private AnchorGrid Grid(FeatureMaps maps) => new(maps, Frame.FirstStride, Anchors, (1, 1, 1, 1));
 

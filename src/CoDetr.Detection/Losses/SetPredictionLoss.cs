@@ -14,10 +14,11 @@ internal static class SetPredictionLoss
     /// <param name="encoded">The proposals.</param>
     /// <param name="objects">The truth; without labels every object is of class 0.</param>
     /// <param name="config">Weights and costs.</param>
-    internal static LossPart Encoder(EncoderOutput encoded, MatchTruth objects, DetectorConfig config)
+    /// <param name="classWeights"><c>f32[classes]</c>; ones if null.</param>
+    internal static LossPart Encoder(EncoderOutput encoded, MatchTruth objects, DetectorConfig config, Tensor? classWeights = null)
     {
         Tensor match = Match(encoded.Logits, encoded.Boxes, objects, config);
-        Tensor losses = Losses(encoded.Logits, encoded.Boxes, match, objects, [new QuerySpan(encoded.Boxes.Shape[1])], config, null, []);
+        Tensor losses = Losses(encoded.Logits, encoded.Boxes, match, objects, [new QuerySpan(encoded.Boxes.Shape[1])], config, classWeights, []);
         return new LossPart([.. Terms.Select(term => "enc_" + term)], losses);
     }
 
@@ -32,7 +33,7 @@ internal static class SetPredictionLoss
         int layers = predictions.Logits.Count;
         Tensor logits = Tensor.Concat(0, [.. predictions.Logits]), boxes = Tensor.Concat(0, [.. predictions.Boxes]);
         Tensor match = Match(logits, boxes, groups, layers, objects, config);
-        bool[] isExtra = [.. groups.Select(group => group.Name.Suffix.Length > 0)];
+        bool[] isExtra = [.. groups.Select(group => group.Name.Suffix is not null)];
         Tensor losses = Losses(logits, boxes, match, objects, [.. groups.Select(group => group.Span)], config, classWeights, isExtra);
         IEnumerable<string> names =
             from layer in Enumerable.Range(0, layers)

@@ -35,11 +35,13 @@ public sealed class Detector : Module
     /// <summary>What it is made of.</summary>
     public DetectorConfig Config { get; }
 
-    /// <summary>Whether encoder layers are computed again in backward instead of being remembered: less memory, more time.</summary>
+    /// <summary>
+    /// Whether layers of the encoder and blocks of a transformer backbone are computed again in backward instead of being remembered: less memory, more time.
+    /// </summary>
     public bool Recomputes
     {
         get => head.Recomputes;
-        set => head.Recomputes = value;
+        set => head.Recomputes = backbone.Recomputes = value;
     }
 
     /// <summary>
@@ -50,6 +52,9 @@ public sealed class Detector : Module
 
     /// <summary>Whether the host launches the same for batches of the same shape, so that a step can be recorded.</summary>
     public bool IsRepeatable => Config.Auxiliary.Count == 0 && Config.Kind == QueryKind.Deformable;
+
+    /// <summary>Which classes take part in the class losses of queries, step by step; null: all of them.</summary>
+    public FederatedLoss? Federated { get; set; }
 
     internal QueryHead Head => head;
 
@@ -82,8 +87,11 @@ public sealed class Detector : Module
 
         using (Stage.Of("matching and losses"))
         {
-            losses.Insert(0, SetPredictionLoss.Encoder(encoded, Config.Kind == QueryKind.Deformable ? objects with { Labels = null } : objects, Config));
-            losses.Insert(1, SetPredictionLoss.Decoder(predictions, groups, objects, Config, classWeights: null));
+            Tensor? classWeights = Federated?.Classes(truth, draws);
+            losses.Insert(0, Config.Kind == QueryKind.Deformable
+                ? SetPredictionLoss.Encoder(encoded, objects with { Labels = null }, Config)
+                : SetPredictionLoss.Encoder(encoded, objects, Config, classWeights));
+            losses.Insert(1, SetPredictionLoss.Decoder(predictions, groups, objects, Config, classWeights));
             return LossTable.Of(losses);
         }
     }

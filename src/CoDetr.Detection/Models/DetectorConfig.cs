@@ -14,6 +14,8 @@ public enum QueryKind
 
 /// <summary>Settings of a backbone.</summary>
 [JsonDerivedType(typeof(ResNetConfig), "resnet")]
+[JsonDerivedType(typeof(SwinConfig), "swin")]
+[JsonDerivedType(typeof(VisionTransformerConfig), "vit")]
 public abstract record BackboneConfig
 {
     /// <summary>Channels of each returned stage.</summary>

@@ -20,5 +20,5 @@ internal sealed record QueryGroup(GroupName Name, Tensor Content, Tensor? Positi
             Tensor.Concat(1, [.. groups.Select(group => group.Reference)]));
 }
 
-/// <summary>Prefix and suffix of the names of a group's losses.</summary>
-internal readonly record struct GroupName(string Prefix = "", string Suffix = "");
+/// <summary>Prefix and suffix of the names of a group's losses; main queries have neither, auxiliary ones a suffix.</summary>
+internal readonly record struct GroupName(string? Prefix = null, string? Suffix = null);

@@ -39,7 +39,7 @@ public static class AssignPointOp
                 ((int height, int width), PointRange range) = (levels[i], ranges[i]);
                 int points = Math.Min(height * width, MostPoints), runs = ((height * width) + points - 1) / points;
                 boxes.Device.Launch(
-                    Level, Work.Teams((long)batch * runs, points, (points + 1) / 2 * sizeof(double), 20L * points * most), index, boxes, counts, use,
+                    Level, Work.Teams((long)batch * runs, points, 3 * ((points + 1) / 2) * sizeof(double), 20L * points * most), index, boxes, counts, use,
                     batch, most, rows, levels.StartOf(i), height, width, points, range.Stride, range.Low, range.High, range.Radius);
             }
 

@@ -13,7 +13,7 @@ public static class RegionsOp
         /// <returns><c>f32[...]</c></returns>
         public Tensor UnlessEmpty(Tensor boxes)
         {
-            Check.Shape(boxes, [.. x.Shape, 4]);
+            Check.Shape(boxes, [.. x.Shape, 4], sizes: "[..., 4]");
             Tensor y = x.Like();
             x.Device.Launch(Empty, Work.Elements(x.Count, 4), y, x, boxes, x.Count);
             return y;
@@ -30,9 +30,10 @@ public static class RegionsOp
             Check.Rank(x, 2);
             Check.Type(x, DType.I32);
             Check.Type(counts, DType.I32);
-            Check.Shape(counts, [x.Shape[0]]);
+            (int batch, int rows) = (x.Shape[0], x.Shape[1]);
+            Check.Shape(counts, [batch]);
             Tensor y = x.Like();
-            x.Device.Launch(First, Work.Elements(x.Count, 4), y, x, counts, x.Shape[0], x.Shape[1], most);
+            x.Device.Launch(First, Work.Elements(x.Count, 4), y, x, counts, batch, rows, most);
             return y;
         }
     }

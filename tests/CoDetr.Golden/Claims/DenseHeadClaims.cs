@@ -14,6 +14,7 @@ internal static class DenseHeadClaims
         new("modules/co_atss_head", Head),
         new("modules/co_atss_postprocess", PostProcess),
         new("assign/co_atss_targets", Targets),
+        new("assign/paa_*", Reassignment),
     ];
 
     private static void Head(GoldenCase golden)
@@ -45,7 +46,6 @@ internal static class DenseHeadClaims
 
     private static void PostProcess(GoldenCase golden)
     {
-        Tensor Rows(string kind) => Tensor.Concat(1, [.. Numbered(golden, kind).Select(name => golden.ChannelsLast(name)).Select(map => map.Reshape(map.Shape[0], -1, map.Shape[3]))]);
         string[] levels = Numbered(golden, "cls");
         FeatureMaps pyramid = Pyramid(golden, [.. levels.Select(name => golden.ShapeOf(name)).Select(shape => (shape[2], shape[3]))], []);
         JsonElement test = golden.Config.GetProperty("test_cfg");
@@ -56,7 +56,7 @@ internal static class DenseHeadClaims
             MaxDetections = test.GetProperty("max_per_img").GetInt32(),
         };
         using AtssHead head = new(new AtssConfig { Detection = detection }, new HeadFrame(golden.ShapeOf(levels[0])[1], 32, levels.Length, FirstStride));
-        HeadDetections found = head.Detect(new DensePredictions(Rows("cls"), Rows("reg"), Rows("ctr")), pyramid);
+        HeadDetections found = head.Detect(new DensePredictions(Rows(golden, "cls"), Rows(golden, "reg"), Rows(golden, "ctr")), pyramid);
         Tensor detections = Tensor.Concat(2, found.Boxes, found.Scores.Reshape(found.Scores.Shape[0], -1, 1));
         for (int i = 0; i < detections.Shape[0]; i++)
         {
@@ -99,6 +99,43 @@ internal static class DenseHeadClaims
         golden.Compare<int>("num_total_pos", [(int)targets.PositivesAtLeastOne.ToArray()[0]]);
         golden.Compare<int>("num_total_neg", [labels.Count(label => label == classes)]);
     }
+
+    private static void Reassignment(GoldenCase golden)
+    {
+        JsonElement config = golden.Config;
+        FeatureMaps pyramid = Pyramid(golden, [.. config.GetProperty("featmap_sizes").EnumerateArray().Select(size => (size[0].GetInt32(), size[1].GetInt32()))], []);
+        (int pictures, int classes, int rows) = (pyramid.ValidSizes.Shape[0], config.GetProperty("num_classes").GetInt32(), pyramid.Levels.Tokens);
+        Truth truth = HeadClaims.Objects(golden, pictures);
+        DensePredictions found = new(Rows(golden, "cls_scores"), Rows(golden, "bbox_preds"), Rows(golden, "iou_preds"));
+        using PaaHead head = new(new PaaConfig(), new HeadFrame(classes, 32, pyramid.Levels.Count, FirstStride));
+        (Assignment first, Tensor costs, Assignment second) = head.Assign(found, AnchorGrid.Squares(pyramid, FirstStride), pyramid.Levels, truth);
+        AssignmentTargets before = AssignmentTargets.Of(first, truth, classes), after = AssignmentTargets.Of(second, truth, classes);
+        for (int i = 0; i < pictures; i++)
+        {
+            Range own = (i * rows)..((i + 1) * rows);
+            int[] index = first.Index.ToArray<int>()[own], labels = after.Labels.ToArray<int>()[own];
+            int[] positives = [.. Enumerable.Range(0, rows).Where(row => index[row] >= 0)];
+            float[] all = costs.ToArray()[own];
+            golden.Compare<int>($"first.labels.{i}", before.Labels.ToArray<int>()[own]);
+            golden.Compare<float>($"first.bbox_targets.{i}", before.Boxes.ToArray()[(4 * i * rows)..(4 * (i + 1) * rows)]);
+            golden.Compare<int>($"pos_inds.{i}", positives);
+            golden.Compare<int>($"pos_gt_index.{i}", [.. positives.Select(row => index[row])]);
+            golden.Compare<float>($"pos_losses.{i}", [.. positives.Select(row => all[row])]);
+            golden.Compare<int>($"labels.{i}", labels);
+            golden.Compare<float>($"label_weights.{i}", [.. labels.Select(label => label < 0 ? 0f : 1)]);
+            golden.Compare<float>($"bbox_weights.{i}", [.. after.Positive.ToArray()[own].SelectMany(p => Enumerable.Repeat(p, 4))]);
+            golden.Compare<int>($"num_pos.{i}", [labels.Count(label => label >= 0 && label < classes)]);
+        }
+
+        foreach (NamedLoss loss in head.Train(found, pyramid, truth).Losses)
+        {
+            golden.Compare($"loss.{loss.Name}", loss.Values);
+        }
+    }
+
+    /// <summary>Stored maps of all levels as rows.</summary>
+    private static Tensor Rows(GoldenCase golden, string kind) =>
+        Tensor.Concat(1, [.. Numbered(golden, kind).Select(name => golden.ChannelsLast(name)).Select(map => map.Reshape(map.Shape[0], -1, map.Shape[3]))]);
 
     /// <summary>The names <c>kind.0</c>, <c>kind.1</c> … that a case stores.</summary>
     private static string[] Numbered(GoldenCase golden, string kind) => [.. Enumerable.Range(0, 10).Select(i => $"{kind}.{i}").TakeWhile(golden.Has)];

@@ -86,7 +86,7 @@ internal static class DinoClaims
         DenoisingDraws.Add(numbers, golden, [.. golden.Names("random_draws")], detector, truth.Objects);
         QueryGroup group = QueryDenoising.Make(detector.Denoising, golden.Tensor("label_embedding"), truth, sizes, DType.F32, Draws.Given(numbers).For("denoising"))!;
         golden.Compare("label_query", group.Content);
-        golden.Compare("bbox_query", group.Reference.InverseSigmoid(DinoDecoder.Epsilon));
+        golden.Compare("bbox_query", group.Reference.InverseSigmoid());
         golden.Compare("attn_mask", Tensor.BlockedQueries([group.Span, new QuerySpan(queries)], main: 1));
         golden.Require(group.Span.Parts == config.GetProperty("groups").GetInt32(), "the number of groups");
         golden.Require(group.Span.Count == config.GetProperty("pad_size").GetInt32(), "the number of queries");

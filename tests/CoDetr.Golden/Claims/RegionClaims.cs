@@ -10,6 +10,8 @@ internal static class RegionClaims
     internal static IReadOnlyList<Claim> List { get; } =
     [
         new("modules/rpn_head", Proposals),
+        new("modules/co_roi_head", Training),
+        new("modules/co_roi_head_test", Detection),
     ];
 
     private static void Proposals(GoldenCase golden)
@@ -38,16 +40,97 @@ internal static class RegionClaims
             }
         }
 
-        float[] boxes = proposals.Boxes.ToArray(), scores = proposals.Scores.ToArray();
         int[] counts = proposals.Counts.ToArray<int>();
         for (int image = 0; image < counts.Length; image++)
         {
-            int first = image * proposals.Boxes.Shape[1];
-            golden.Compare<float>($"proposals.{image}", [.. Enumerable.Range(first, counts[image]).SelectMany(i => boxes[(4 * i)..((4 * i) + 4)].Append(scores[i]))]);
+            golden.Compare<float>($"proposals.{image}", Rows(proposals.Boxes, proposals.Scores, image * proposals.Boxes.Shape[1], counts[image]));
         }
 
         Tensor.Concat(0, [.. losses.Select(loss => loss.Values)]).SumAll().Backward();
         CompareGradients(golden, rpn, maps);
+    }
+
+    private static void Training(GoldenCase golden)
+    {
+        FeatureMaps maps = MapsOf(golden);
+        Truth truth = HeadClaims.Objects(golden, maps.ValidSizes.Shape[0]);
+        (FasterRcnnConfig config, HeadFrame frame) = HeadOf(golden, maps);
+        JsonElement sampler = golden.Config.GetProperty("train_cfg").GetProperty("sampler");
+        config = config with { Samples = sampler.GetProperty("num").GetInt32(), PositiveShare = sampler.GetProperty("pos_fraction").GetSingle() };
+        FasterRcnnHead head = new FasterRcnnHead(config, frame).Filled(golden);
+        Proposals proposals = Given(golden);
+        Tensor pool = proposals.Boxes.PrependTruth(proposals.Counts, FasterRcnnHead.Assign(proposals, truth).Index, truth.Boxes, truth.Counts).Index;
+        HeadOutput output = head.Train(maps, proposals, truth, DrawsOf(golden, new Assignment(pool), config.Samples, config.PositiveShare));
+        foreach (NamedLoss loss in output.Losses)
+        {
+            golden.Compare(loss.Name, loss.Values);
+        }
+
+        int alike = golden.ShapeOf("pos_coords.bboxes")[1];
+        AssignmentTargets targets = AssignmentTargets.Of(output.Candidates.Assignment, truth, frame.Classes);
+        golden.Compare("pos_coords.bboxes", output.Candidates.Boxes.Slice(1, 0, alike));
+        golden.Compare("pos_coords.labels", targets.Labels.Slice(1, 0, alike));
+        golden.Compare("pos_coords.targets", targets.Boxes.Slice(1, 0, alike));
+        golden.Compare("pos_coords.feats", output.Candidates.Features!.Slice(1, 0, alike));
+        Tensor.Concat(0, [.. output.Losses.Select(loss => loss.Values.Reshape(1))]).SumAll().Backward();
+        CompareGradients(golden, head, maps);
+    }
+
+    private static void Detection(GoldenCase golden)
+    {
+        FeatureMaps maps = MapsOf(golden);
+        (FasterRcnnConfig config, HeadFrame frame) = HeadOf(golden, maps);
+        JsonElement test = golden.Config.GetProperty("test_cfg");
+        config = config with
+        {
+            ScoreThreshold = test.GetProperty("score_thr").GetSingle(),
+            Suppression = SuppressionSettings.Hard(test.GetProperty("nms").GetProperty("iou_threshold").GetSingle()),
+            MaxDetections = test.GetProperty("max_per_img").GetInt32(),
+        };
+        HeadDetections found = new FasterRcnnHead(config, frame).Filled(golden).Detect(maps, Given(golden));
+        int[] counts = found.Counts.ToArray<int>(), labels = found.Labels.ToArray<int>();
+        for (int image = 0; image < counts.Length; image++)
+        {
+            int first = image * config.MaxDetections;
+            golden.Compare<float>($"dets.{image}", Rows(found.Boxes, found.Scores, first, counts[image]));
+            golden.Compare<int>($"labels.{image}", labels[first..(first + counts[image])]);
+        }
+    }
+
+    private static (FasterRcnnConfig Config, HeadFrame Frame) HeadOf(GoldenCase golden, FeatureMaps maps)
+    {
+        JsonElement head = golden.Config.GetProperty("head"), box = head.GetProperty("bbox_head"), stds = box.GetProperty("bbox_coder").GetProperty("target_stds");
+        FasterRcnnConfig config = new()
+        {
+            Hidden = box.GetProperty("fc_out_channels").GetInt32(),
+            IsClassAgnostic = box.GetProperty("reg_class_agnostic").GetBoolean(),
+            Coding = (stds[0].GetSingle(), stds[1].GetSingle(), stds[2].GetSingle(), stds[3].GetSingle()),
+            ClassWeight = WeightOf(box, "loss_cls"),
+            BoxWeight = WeightOf(box, "loss_bbox"),
+        };
+        int stride = head.GetProperty("bbox_roi_extractor").GetProperty("featmap_strides")[0].GetInt32();
+        return (config, new HeadFrame(box.GetProperty("num_classes").GetInt32(), maps.Maps[0].Shape[3], maps.Maps.Count, stride));
+    }
+
+    /// <summary>The stored proposals, padded to the picture with most.</summary>
+    private static Proposals Given(GoldenCase golden)
+    {
+        string[] names = [.. golden.Names("inputs").Where(name => name.StartsWith("proposals.", StringComparison.Ordinal))];
+        int[] counts = [.. names.Select(name => golden.ShapeOf(name)[0])];
+        float[] boxes = new float[names.Length * counts.Max() * 4];
+        for (int image = 0; image < names.Length; image++)
+        {
+            golden.Floats(names[image]).CopyTo(boxes, image * counts.Max() * 4);
+        }
+
+        return new Proposals(Tensor.From(boxes, [names.Length, counts.Max(), 4]), Tensor.Zeros([names.Length, counts.Max()]), Tensor.From(counts));
+    }
+
+    /// <summary>Some rows of boxes and scores, as the reference stores them.</summary>
+    private static float[] Rows(Tensor boxes, Tensor scores, int first, int count)
+    {
+        (float[] corners, float[] values) = (boxes.ToArray(), scores.ToArray());
+        return [.. Enumerable.Range(first, count).SelectMany(i => corners[(4 * i)..((4 * i) + 4)].Append(values[i]))];
     }
 
     private static FeatureMaps MapsOf(GoldenCase golden)

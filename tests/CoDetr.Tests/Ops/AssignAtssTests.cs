@@ -58,7 +58,7 @@ public sealed class AssignAtssTests
             scene.Levels(device), 1, Tensor.From(scene.Use, [scene.Batch, scene.Rows], device), scene.PaddedBoxes(device),
             Tensor.From(scene.Counts, [scene.Batch], device), nearest).ToArray<int>());
 
-    private static int[] Plain(AssignmentScene scene, int nearest)
+    internal static int[] Plain(AssignmentScene scene, int nearest)
     {
         double[] anchors = [.. scene.Anchors.Select(v => (double)v)];
         int[] index = [.. scene.Use.Select(use => use == 1 ? -1 : -2)], starts = scene.Starts;

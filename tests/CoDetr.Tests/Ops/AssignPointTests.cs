@@ -63,7 +63,7 @@ public sealed class AssignPointTests
     private static PointRange[] Ranges(int levels, float radius) => [.. Enumerable.Range(0, levels).Select(l =>
         new PointRange(8 << l, l == 0 ? -1 : 16 << l, l == levels - 1 ? 1e8f : 32 << l, radius * (8 << l)))];
 
-    private static int[] Plain(AssignmentScene scene, PointRange[] ranges)
+    internal static int[] Plain(AssignmentScene scene, PointRange[] ranges)
     {
         int[] index = [.. scene.Use.Select(use => use == 0 ? -2 : -1)], starts = scene.Starts;
         for (int place = 0; place < index.Length; place++)

@@ -17,7 +17,7 @@ public sealed class NmsTests
             Assert.Equal(Plain(scene, b, threshold, most, float.NegativeInfinity), first.AsSpan(b * most, most).ToArray().Where(i => i >= 0));
         }
 
-        foreach (int workers in new[] { 1, 3, 7 })
+        foreach (int workers in DeviceUnderTest.OtherWorkers)
         {
             Assert.Equal(first, Kept(scene, threshold, most, workers: workers).Kept);
         }

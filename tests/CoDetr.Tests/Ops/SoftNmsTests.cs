@@ -27,7 +27,7 @@ public sealed class SoftNmsTests
             Assert.All(scores[((b * most) + expected.Length)..((b + 1) * most)], score => Assert.Equal(0, score));
         }
 
-        foreach (int workers in new[] { 1, 3, 7 })
+        foreach (int workers in DeviceUnderTest.OtherWorkers)
         {
             (int[] again, float[] scoresAgain, _) = Taken(scene, settings, most, workers: workers);
             Assert.Equal(kept, again);
