@@ -86,6 +86,10 @@ public sealed class Checkpoint : IDisposable
         Write(path, tensors, metadata);
     }
 
+    /// <summary>Writes the weights of a model to use.</summary>
+    public static void Save(string path, CheckpointInfo info, Module model) =>
+        Write(path, [.. WeightsOf(model.NamedParameters())], new Dictionary<string, string> { [CheckpointInfo.Key] = info.ToJson() });
+
     /// <summary>Builds the model and fills it.</summary>
     public Detector LoadModel()
     {

@@ -49,7 +49,15 @@ public sealed class Trainer : IDisposable
 
         model = new Detector(info.Config) { Precision = Recipe.Precision, Recomputes = Recipe.Recompute, IsTraining = true };
         model.Initialize(Recipe.Seed);
-        saved?.LoadWeights(model);
+        if (saved is not null)
+        {
+            saved.LoadWeights(model);
+        }
+        else if (Recipe.Backbone is string file)
+        {
+            Note($"the backbone starts from {file}: {WeightImport.LoadBackbone(model, file).Loaded.Count} arrays");
+        }
+
         parameters = new FlatParameters(model);
         optimizer = Optimizer.For(Recipe, parameters);
         average = Recipe.MovingAverage ? new MovingAverage(parameters) : null;

@@ -28,6 +28,8 @@ internal sealed class RecipeOptions
 
     private readonly Option<int?> shortEdge = Settings.Whole("--short-edge", "Pictures are resized to this short edge for testing, up to it for training (detr); for jitter it is the long edge", 32);
 
+    private readonly Option<string?> backbone = new("--backbone") { Description = $"{Settings.BackboneHelp}; it then learns at a tenth of the rate", HelpName = "FILE" };
+
     private readonly CollaborationOptions collaboration = new();
 
     internal RecipeOptions()
@@ -38,7 +40,7 @@ internal sealed class RecipeOptions
 
     internal Option<string> Model { get; } = Settings.Model(RecipeBook.Photographs.Model);
 
-    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, precision, optimizer, augment, shortEdge, .. collaboration.All];
+    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, precision, optimizer, augment, shortEdge, backbone, .. collaboration.All];
 
     internal void AddTo(Command command)
     {
@@ -56,7 +58,7 @@ internal sealed class RecipeOptions
     /// <summary>The recipe of the model with what was given in place of its own settings.</summary>
     internal Recipe Read(ParseResult parsed)
     {
-        Recipe recipe = RecipeBook.For(parsed.GetRequiredValue(Model)).WithEpochs(parsed.GetValue(epochs));
+        Recipe recipe = RecipeBook.For(parsed.GetRequiredValue(Model)).WithEpochs(parsed.GetValue(epochs)).WithBackbone(parsed.GetValue(backbone));
         LearningRateSchedule schedule = recipe.Schedule;
         int edge = parsed.GetValue(shortEdge) ?? 0;
         return recipe with

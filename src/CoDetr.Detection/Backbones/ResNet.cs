@@ -27,6 +27,9 @@ public sealed record ResNetConfig : BackboneConfig
     public override IReadOnlyList<int> OutChannels => [.. OutStages.Select(stage => (BaseChannels << stage) * (Depth >= 50 ? 4 : 1))];
 
     /// <inheritdoc/>
+    public override BackboneConfig Pretrained() => this with { FrozenStages = Math.Max(FrozenStages, 1), HasTrainedNorms = false };
+
+    /// <inheritdoc/>
     internal override Backbone Build() => new ResNet(this);
 }
 

@@ -22,6 +22,9 @@ public abstract record BackboneConfig
     [JsonIgnore]
     public abstract IReadOnlyList<int> OutChannels { get; }
 
+    /// <summary>The same for a start from pretrained weights: frozen where the published recipes freeze.</summary>
+    public virtual BackboneConfig Pretrained() => this;
+
     /// <summary>The backbone of these settings.</summary>
     internal abstract Backbone Build();
 

@@ -106,11 +106,11 @@ public sealed class StateDict : IDisposable
 
     private void ListTorch(TorchArchive archive, PickleMap root, string[] wrappers)
     {
-        Classes = (root["meta"] as PickleMap)?["CLASSES"] is PickleList classes ? [.. classes.Items.OfType<string>()] : [];
+        Classes = (root["meta"] as PickleMap)?["CLASSES"] is PickleList classes ? [.. classes.Items.OfType<string>().Select(TorchNames.Printable)] : [];
         PickleMap arrays = root;
         for (int i = 0; i < MaxWrappers && wrappers.FirstOrDefault(key => arrays[key] is PickleMap) is string wrapper; i++)
         {
-            others.AddRange(arrays.Entries.Keys.Select(key => $"{key}").Where(key => key != wrapper));
+            others.AddRange(arrays.Entries.Keys.Where(key => !wrapper.Equals(key)).Select(key => TorchNames.Printable($"{key}")));
             Wrapper = Wrapper.Length > 0 ? $"{Wrapper}.{wrapper}" : wrapper;
             arrays = (PickleMap)arrays[wrapper]!;
         }
@@ -123,7 +123,7 @@ public sealed class StateDict : IDisposable
             }
             else
             {
-                others.Add($"{key}");
+                others.Add(TorchNames.Printable($"{key}"));
             }
         }
 
@@ -137,6 +137,11 @@ public sealed class StateDict : IDisposable
     private void Add(string name, Entry entry)
     {
         string own = name.StartsWith(ParallelPrefix, StringComparison.Ordinal) ? name[ParallelPrefix.Length..] : name;
+        if (own.Any(char.IsControl))
+        {
+            throw new CheckpointException($"{Path} holds an array whose name '{TorchNames.Printable(own)}' has control characters.");
+        }
+
         if (!entries.TryAdd(own, entry))
         {
             throw new CheckpointException($"{Path} holds two arrays '{TorchNames.Printable(own)}'.");

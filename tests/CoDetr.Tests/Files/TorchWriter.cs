@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections;
 using System.IO.Compression;
@@ -20,7 +21,7 @@ internal sealed record Operations(params byte[] Bytes);
 /// </summary>
 internal sealed class TorchWriter
 {
-    private readonly MemoryStream pickle = new();
+    private readonly ArrayBufferWriter<byte> pickle = new();
     private readonly List<(byte[] Bytes, int Size)> storages = [];
 
     /// <summary>Writes the form of today.</summary>
@@ -28,7 +29,7 @@ internal sealed class TorchWriter
     {
         TorchWriter writer = new();
         writer.Pickle(root, protocol);
-        List<(string, byte[])> entries = [("archive/data.pkl", writer.pickle.ToArray()), ("archive/byteorder", "little"u8.ToArray())];
+        List<(string, byte[])> entries = [("archive/data.pkl", writer.pickle.WrittenSpan.ToArray()), ("archive/byteorder", "little"u8.ToArray())];
         entries.AddRange(writer.storages.Select((storage, i) => ($"archive/data/{i}", storage.Bytes)));
         entries.Add(("archive/version", "3\n"u8.ToArray()));
         File.WriteAllBytes(path, Zip(entries));
@@ -48,7 +49,7 @@ internal sealed class TorchWriter
             writer.Bytes([.. BitConverter.GetBytes(bytes.Length / (long)size), .. bytes]);
         }
 
-        File.WriteAllBytes(path, writer.pickle.ToArray());
+        File.WriteAllBytes(path, writer.pickle.WrittenSpan.ToArray());
     }
 
     /// <summary>The operations that make a value, for files that no honest writer makes.</summary>
@@ -56,7 +57,7 @@ internal sealed class TorchWriter
     {
         TorchWriter writer = new();
         writer.Write(value);
-        return writer.pickle.ToArray();
+        return writer.pickle.WrittenSpan.ToArray();
     }
 
     /// <summary>An archive of stored entries, aligned as PyTorch aligns them.</summary>
