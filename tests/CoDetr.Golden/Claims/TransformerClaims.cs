@@ -207,7 +207,7 @@ internal static class TransformerClaims
             Width = config.GetProperty("embed").GetInt32(),
             Heads = config.GetProperty("heads").GetInt32(),
             Levels = config.GetProperty("levels").GetInt32(),
-            FeedForward = config.GetProperty("ff").GetInt32(),
+            FeedForward = config.TryGetProperty("ff", out JsonElement hidden) ? hidden.GetInt32() : 0,
         };
     }
 
