@@ -1,6 +1,4 @@
-using System.Text.Json;
 using CoDetr.Detection;
-using CoDetr.Tensors;
 
 namespace CoDetr.Golden.Claims;
 
