@@ -8,8 +8,10 @@
     OP(Multiply, (a * b), (g * b), (g * a))                                      \
     OP(Divide, a / b, g / b, -(g / b) * (a / b))                                 \
     OP(Maximum, (a > b || a != a ? a : b), (g * share(a, b)), (g * share(b, a))) \
-    OP(Minimum, (a < b || a != a ? a : b), (g * share(b, a)), (g * share(a, b)))
+    OP(Minimum, (a < b || a != a ? a : b), (g * share(b, a)), (g * share(a, b))) \
+    OP(SiluTimes, (a * m_sigmoid(a) * b), (g * b * silu_slope(a, m_sigmoid(a))), (g * a * m_sigmoid(a)))
 
+FN acc silu_slope(acc x, acc s) { return s + x * s * (1 - s); }  // s = σ(x)
 FN acc share(acc winner, acc other) { return winner > other ? acc(1) : winner == other ? acc(0.5) : acc(0); }
 
 #define NAME(name, value, da, db) name,

@@ -135,3 +135,5 @@ FN float m_log(float x) {
 FN float m_sqrt(float x) { return sqrtf(x); }
 FN float m_abs(float x) { return fabsf(x); }
 FN float m_floor(float x) { return floorf(x); }
+
+#include "team_product.h"

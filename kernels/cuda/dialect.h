@@ -116,3 +116,5 @@ FN float m_log(float x) { return logf(x); }
 FN float m_sqrt(float x) { return sqrtf(x); }
 FN float m_abs(float x) { return fabsf(x); }
 FN float m_floor(float x) { return floorf(x); }
+
+#include "cuda/team_product.h"

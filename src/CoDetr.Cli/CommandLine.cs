@@ -16,6 +16,7 @@ internal static class CommandLine
             TrainVerb.Command(terminal),
             EvaluateVerb.Command(terminal),
             DetectVerb.Command(terminal),
+            ImportVerb.Command(terminal),
             DevicesVerb.Command(terminal),
             InspectVerb.Command(terminal),
         };

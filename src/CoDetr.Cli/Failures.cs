@@ -1,4 +1,5 @@
 using CoDetr.Data;
+using CoDetr.Detection;
 using CoDetr.Tensors;
 using CoDetr.Training;
 
@@ -29,7 +30,7 @@ internal static class Failures
 
     private static string Describe(Exception e) => e switch
     {
-        DataException or RunException or CheckpointException or DeviceMemoryException or DeviceException => OneLine(e.Message),
+        DataException or RunException or ConfigException or CheckpointException or DeviceMemoryException or DeviceException => OneLine(e.Message),
         IOException or UnauthorizedAccessException => OneLine(e.Message),
         DllNotFoundException => OneLine(e.Message),
         _ => $"unexpected {e.GetType().Name}: {OneLine(e.Message)} Run again with --verbose for the details, and please report it.",

@@ -46,6 +46,12 @@ internal static class Settings
         return Math.Clamp(parsed.GetValue(workers), 1, 4);
     }
 
+    /// <summary>A new <c>--head</c>.</summary>
+    internal static Option<string> Head() => new("--head")
+    {
+        Description = "The head that finds objects: the query head, or an auxiliary one that the checkpoint holds", HelpName = "detr|atss|faster-rcnn|…", DefaultValueFactory = _ => "detr",
+    };
+
     /// <summary>A new <c>--precision</c>.</summary>
     internal static Option<string?> Precision(string fallback)
     {
@@ -54,18 +60,22 @@ internal static class Settings
         return option;
     }
 
-    internal static Option<string> Model(string fallback)
+    /// <summary>Help of an option that names a pretrained backbone.</summary>
+    internal const string BackboneHelp = "ImageNet weights of the backbone: torchvision's ResNet, the official Swin or EVA-02, as .pth or .safetensors";
+
+    /// <summary>A new <c>--model</c> with a default.</summary>
+    internal static Option<string> Model(string fallback) => OfZoo(new Option<string>("--model", "-m") { DefaultValueFactory = _ => fallback });
+
+    /// <summary>A new <c>--model</c> without one.</summary>
+    internal static Option<string?> ModelOrNone() => OfZoo(new Option<string?>("--model", "-m"));
+
+    private static Option<T> OfZoo<T>(Option<T> option)
     {
-        Option<string> option = new("--model", "-m")
-        {
-            Description = $"One of {string.Join(", ", ModelZoo.Names)}",
-            HelpName = "NAME",
-            DefaultValueFactory = _ => fallback,
-        };
+        option.Description = $"One of {string.Join(", ", ModelZoo.Names)}";
+        option.HelpName = "NAME";
         option.Validators.Add(result =>
         {
-            string name = result.Tokens.Count > 0 ? result.Tokens[0].Value : fallback;
-            if (!ModelZoo.Names.Contains(name))
+            if (result.Tokens.Count > 0 && result.Tokens[0].Value is string name && !ModelZoo.Names.Contains(name))
             {
                 result.AddError($"There is no model '{name}'{Nearest.Hint(name, ModelZoo.Names)} Models: {string.Join(", ", ModelZoo.Names)}.");
             }

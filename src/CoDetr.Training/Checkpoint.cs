@@ -86,10 +86,14 @@ public sealed class Checkpoint : IDisposable
         Write(path, tensors, metadata);
     }
 
+    /// <summary>Writes the weights of a model to use.</summary>
+    public static void Save(string path, CheckpointInfo info, Module model) =>
+        Write(path, [.. WeightsOf(model.NamedParameters())], new Dictionary<string, string> { [CheckpointInfo.Key] = info.ToJson() });
+
     /// <summary>Builds the model and fills it.</summary>
-    public DeformableDetr LoadModel()
+    public Detector LoadModel()
     {
-        DeformableDetr model = new(Info.Config) { Precision = Precisions.Usable(Info.Recipe.Precision) };
+        Detector model = new(Info.Config) { Precision = Precisions.Usable(Info.Recipe.Precision) };
         LoadWeights(model);
         return model;
     }

@@ -52,7 +52,7 @@ public sealed record CheckpointInfo
     public required string Model { get; init; }
 
     /// <summary>What the model is made of.</summary>
-    public required DeformableDetrConfig Config { get; init; }
+    public required DetectorConfig Config { get; init; }
 
     /// <summary>The classes; the index is the label.</summary>
     public required IReadOnlyList<ClassName> Classes { get; init; }

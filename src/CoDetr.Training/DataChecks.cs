@@ -8,7 +8,7 @@ internal static class DataChecks
 {
     /// <summary>Sees that data, recipe and model fit, and passes on what is odd.</summary>
     internal static void Check(
-        DatasetPart train, DatasetPart validation, Recipe recipe, Loader loader, DeformableDetrConfig config, Action<string> note)
+        DatasetPart train, DatasetPart validation, Recipe recipe, Loader loader, DetectorConfig config, Action<string> note)
     {
         if (loader.StepsPerEpoch < recipe.Accumulate)
         {
@@ -39,14 +39,18 @@ internal static class DataChecks
     }
 
     /// <summary>The description of a new run.</summary>
-    internal static CheckpointInfo Describe(DatasetPart part, string folder, Recipe recipe) => new()
+    internal static CheckpointInfo Describe(DatasetPart part, string folder, Recipe recipe)
     {
-        Model = recipe.Model,
-        Config = ModelZoo.Config(recipe.Model, part.File.Categories.Count),
-        Classes = [.. part.File.Categories.Select(category => new ClassName(category.Id, category.Name))],
-        Recipe = recipe,
-        Data = new DataIdentity(Path.GetFullPath(folder), part.File.Images.Count, part.File.UsableCount),
-    };
+        DetectorConfig config = ModelZoo.Config(recipe.Model, part.File.Categories.Count, recipe.Collaboration);
+        return new CheckpointInfo
+        {
+            Model = recipe.Model,
+            Config = recipe.Backbone is null ? config : config with { Backbone = config.Backbone.Pretrained() },
+            Classes = [.. part.File.Categories.Select(category => new ClassName(category.Id, category.Name))],
+            Recipe = recipe,
+            Data = new DataIdentity(Path.GetFullPath(folder), part.File.Images.Count, part.File.UsableCount),
+        };
+    }
 
     /// <summary>The description of a saved run, if its data are still what they were.</summary>
     internal static CheckpointInfo Same(CheckpointInfo info, DatasetPart part, string folder)

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using CoDetr.Data;
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using Draws = CoDetr.Detection.Draws;
 
 namespace CoDetr.Training;
 
@@ -10,13 +11,14 @@ namespace CoDetr.Training;
 /// <param name="Truth">What they show.</param>
 /// <param name="Share">What the losses' gradient is multiplied by: <c>f32[]</c>.</param>
 /// <param name="Numbers">Of the update: <c>f64[5]</c>, <see cref="UpdateNumbers"/>.</param>
-internal sealed record DeviceBatch(ImageBatch Pictures, Truth Truth, Tensor Share, Tensor Numbers)
+/// <param name="Draws">Random numbers.</param>
+internal sealed record DeviceBatch(ImageBatch Pictures, Truth Truth, Tensor Share, Tensor Numbers, Draws Draws)
 {
     /// <summary>Uploads a batch.</summary>
-    internal static DeviceBatch Upload(Batch batch, float share = 1, UpdateNumbers numbers = default)
+    internal static DeviceBatch Upload(Batch batch, long seed, float share = 1, UpdateNumbers numbers = default)
     {
         BatchLayout layout = BatchLayout.Of(batch);
-        return layout.View(Tensor.From(layout.Fill(batch, share, numbers), [layout.Length]), batch);
+        return layout.View(Tensor.From(layout.Fill(batch, seed, share, numbers), [layout.Length]), batch);
     }
 }
 
@@ -47,7 +49,9 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
 
     private int Share => Aligned(Sizes + (2 * Count));
 
-    private int Numbers => Aligned(Share + 1);
+    private int Seed => Aligned(Share + 1);
+
+    private int Numbers => Aligned(Seed + 2);
 
     /// <summary>Where a device records steps, batches with nearly as many objects have one layout, so that more of them are alike.</summary>
     internal static BatchLayout Of(Batch batch) => new(
@@ -55,7 +59,7 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
 
     /// <summary>Writes everything behind the batch's pixels.</summary>
     /// <returns>All that is to be sent.</returns>
-    internal ReadOnlySpan<float> Fill(Batch batch, float share, UpdateNumbers numbers)
+    internal ReadOnlySpan<float> Fill(Batch batch, long seed, float share, UpdateNumbers numbers)
     {
         Span<float> all = batch.Images.AsSpan(0, Length);
         all[Pixels..].Clear();
@@ -70,6 +74,7 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
         }
 
         all[Share] = share;
+        (integers[Seed], integers[Seed + 1]) = StepSeed.Of(seed, batch);
         numbers.ToArray().CopyTo(MemoryMarshal.Cast<float, double>(all[Numbers..]));
         return all;
     }
@@ -81,9 +86,10 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
         ImageSize[] sizes = [.. batch.Heights.Zip(batch.Widths, (height, width) => new ImageSize(height, width))];
         return new DeviceBatch(
             new ImageBatch(whole.View(0, [Count, Height, Width, ImageU8.Channels]), sizes, whole.View(Sizes, [Count, 2])),
-            new Truth(whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32)),
+            new Truth(whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32), batch.ObjectCounts),
             whole.View(Share, []),
-            whole.View(Numbers, [UpdateNumbers.Count], DType.F64));
+            whole.View(Numbers, [UpdateNumbers.Count], DType.F64),
+            Draws.From(whole.View(Seed, [2], DType.I32)));
     }
 
     private static int Aligned(int place) => (place + Alignment - 1) / Alignment * Alignment;

@@ -13,16 +13,24 @@ public sealed record Evaluation(IReadOnlyList<ScoredBox> Found, CocoScores Score
 /// <summary>Runs a model over pictures.</summary>
 public sealed class Evaluator
 {
-    private readonly DeformableDetr model;
+    private readonly Detector model;
     private readonly Pipeline pipeline;
+    private readonly int? auxiliaryHead;
 
     /// <summary>Prepares a model for detection.</summary>
     /// <param name="model">Its norms keep their running statistics while it detects.</param>
     /// <param name="augmentation">How pictures were treated in training; says how they are for testing.</param>
-    public Evaluator(DeformableDetr model, Augmentation augmentation) => (this.model, pipeline) = (model, augmentation.ForTesting());
+    public Evaluator(Detector model, Augmentation augmentation) => (this.model, pipeline) = (model, augmentation.ForTesting());
 
     /// <summary>Detections a picture at most; the model's own limit if null.</summary>
     public int? MaxDetections { get; init; }
+
+    /// <summary>The head that finds objects, one of <see cref="DetectorConfig.HeadNames"/>.</summary>
+    /// <exception cref="ConfigException">The model has no such head; the message lists those it has.</exception>
+    public string Head
+    {
+        init => auxiliaryHead = model.Config.AuxiliaryIndex(value);
+    }
 
     /// <summary>Detections with a lower score are left out.</summary>
     public float Threshold { get; init; }
@@ -72,7 +80,7 @@ public sealed class Evaluator
             using StepScope scope = StepScope.Begin();
             (double X, double Y)[] scales = [.. batch.ScaleX.Zip(batch.ScaleY, (x, y) => ((double)x, (double)y))];
             DetectedObject[][] detections = model.Detect(
-                DeviceBatch.Upload(batch).Pictures, scales, MaxDetections ?? model.Config.MaxDetections, Threshold);
+                DeviceBatch.Upload(batch, seed: 0).Pictures, scales, MaxDetections ?? model.Config.MaxDetections, Threshold, auxiliaryHead);
             return [.. detections.Select((ofImage, i) => ofImage.Select(d => ScoredBox.FromCorners(i, d.Label, d.Score, d.X1, d.Y1, d.X2, d.Y2)).ToArray())];
         }
         finally

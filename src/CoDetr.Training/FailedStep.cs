@@ -1,6 +1,7 @@
 using CoDetr.Data;
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using Draws = CoDetr.Detection.Draws;
 
 namespace CoDetr.Training;
 
@@ -15,13 +16,13 @@ public static class FailedStep
     {
         using Checkpoint kept = Checkpoint.Open(path);
         kept.ReadBatch("images");
-        using DeformableDetr model = kept.LoadModel();
+        using Detector model = kept.LoadModel();
         model.IsTraining = true;
         model.Recomputes = kept.Info.Recipe.Recompute;
         string? op = NonFinite.FirstOp(() =>
         {
             using StepScope scope = StepScope.Begin();
-            model.Losses(Images(kept), Objects(kept)).Total.Backward();
+            model.Losses(Images(kept), Objects(kept), Draws.From(Tensor.From(kept.ReadBatch("seed").ToArray<int>(), [2]))).Total.Backward();
         });
         return op is null ? "every number is finite this time" : $"first in {op}";
     }
@@ -34,6 +35,7 @@ public static class FailedStep
         StoredTensor.From<int>("counts", [batch.Count], batch.ObjectCounts),
         StoredTensor.From<float>("boxes", [batch.Count, batch.MaxObjects, 4], batch.Boxes),
         StoredTensor.From<int>("labels", [batch.Count, batch.MaxObjects], batch.Labels),
+        StoredTensor.From<int>("seed", [2], [StepSeed.Of(info.Recipe.Seed, batch).Low, StepSeed.Of(info.Recipe.Seed, batch).High]),
     ]);
 
     private static ImageBatch Images(Checkpoint kept)

@@ -41,9 +41,9 @@ internal sealed class RecordedStep : IDisposable
 
     /// <summary>Makes an update with a batch of the shape.</summary>
     /// <returns>The report.</returns>
-    internal float[] Run(Batch batch, float share, UpdateNumbers numbers)
+    internal float[] Run(Batch batch, long seed, float share, UpdateNumbers numbers)
     {
-        input.Set(layout.Fill(batch, share, numbers));
+        input.Set(layout.Fill(batch, seed, share, numbers));
         recording.Launch();
         return report!.ToArray();
     }

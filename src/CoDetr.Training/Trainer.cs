@@ -19,7 +19,7 @@ public sealed class Trainer : IDisposable
     private readonly DatasetPart train;
     private readonly DatasetPart validation;
     private readonly Loader loader;
-    private readonly DeformableDetr model;
+    private readonly Detector model;
     private readonly FlatParameters parameters;
     private readonly Optimizer optimizer;
     private readonly MovingAverage? average;
@@ -47,14 +47,22 @@ public sealed class Trainer : IDisposable
         DataChecks.Check(train, validation, Recipe, loader, info.Config, Note);
         folder.Prepare();
 
-        model = new DeformableDetr(info.Config) { Precision = Recipe.Precision, Recomputes = Recipe.Recompute, IsTraining = true };
+        model = new Detector(info.Config) { Precision = Recipe.Precision, Recomputes = Recipe.Recompute, IsTraining = true };
         model.Initialize(Recipe.Seed);
-        saved?.LoadWeights(model);
+        if (saved is not null)
+        {
+            saved.LoadWeights(model);
+        }
+        else if (Recipe.Backbone is string file)
+        {
+            Note($"the backbone starts from {file}: {WeightImport.LoadBackbone(model, file).Loaded.Count} arrays");
+        }
+
         parameters = new FlatParameters(model);
         optimizer = Optimizer.For(Recipe, parameters);
         average = Recipe.MovingAverage ? new MovingAverage(parameters) : null;
         saved?.LoadTraining(parameters, optimizer, average);
-        step = new TrainingStep(model.Losses, parameters, optimizer, average);
+        step = new TrainingStep(model.Losses, parameters, optimizer, average, Recipe.Seed, model.IsRepeatable);
         log = saved is null
             ? RunLog.Create(folder.Log)
             : RunLog.Resume(folder.Log, info.Progress.Step, keepEvaluation: info.Progress.Step == (long)info.Progress.EvaluatedEpochs * StepsPerEpoch);

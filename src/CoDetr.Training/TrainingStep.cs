@@ -1,6 +1,7 @@
 using CoDetr.Data;
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using Draws = CoDetr.Detection.Draws;
 
 namespace CoDetr.Training;
 
@@ -25,7 +26,9 @@ public sealed record StepResult(IReadOnlyList<string> Names, float[] Losses, flo
 /// </summary>
 public sealed class TrainingStep : IDisposable
 {
-    private readonly Func<ImageBatch, Truth, LossTable> losses;
+    private readonly Func<ImageBatch, Truth, Draws, LossTable> losses;
+    private readonly long seed;
+    private readonly bool isRepeatable;
     private readonly FlatParameters parameters;
     private readonly Optimizer optimizer;
     private readonly MovingAverage? average;
@@ -36,8 +39,12 @@ public sealed class TrainingStep : IDisposable
     /// <param name="parameters">Its numbers.</param>
     /// <param name="optimizer">How they change.</param>
     /// <param name="average">Their moving average, if one is kept.</param>
-    public TrainingStep(Func<ImageBatch, Truth, LossTable> losses, FlatParameters parameters, Optimizer optimizer, MovingAverage? average = null) =>
-        (this.losses, this.parameters, this.optimizer, this.average) = (losses, parameters, optimizer, average);
+    /// <param name="seed">Random numbers follow from it, and from each batch's epoch and step.</param>
+    /// <param name="isRepeatable">Whether batches of one shape always launch the same, so that a device may record it.</param>
+    public TrainingStep(
+        Func<ImageBatch, Truth, Draws, LossTable> losses, FlatParameters parameters, Optimizer optimizer, MovingAverage? average = null, long seed = 0,
+        bool isRepeatable = true) =>
+        (this.losses, this.parameters, this.optimizer, this.average, this.seed, this.isRepeatable) = (losses, parameters, optimizer, average, seed, isRepeatable);
 
     /// <summary>Makes one update.</summary>
     /// <param name="batches">Whose gradients are averaged.</param>
@@ -57,7 +64,8 @@ public sealed class TrainingStep : IDisposable
             }
         }
 
-        StepResult result = new(names, sums, sums.Sum(), report[^1], batches.Sum(b => b.Count), batches.Sum(b => b.ObjectCounts.Sum()), scale.Value);
+        (names, sums, float total) = WithoutLevels(names, sums);
+        StepResult result = new(names, sums, total, report[^1], batches.Sum(b => b.Count), batches.Sum(b => b.ObjectCounts.Sum()), scale.Value);
         if (result.IsUpdated)
         {
             optimizer.Updates++;
@@ -87,9 +95,9 @@ public sealed class TrainingStep : IDisposable
         double scale = optimizer.LossScale.Value;
         UpdateNumbers numbers = optimizer.NumbersOf(rate) with { Unscale = 1 / scale, AverageShare = MovingAverage.ShareAfter(optimizer.Updates) };
         float share = (float)(scale / batches.Count);
-        if (batches.Count == 1 && recorder.For(batches[0], Update) is RecordedStep recorded)
+        if (batches.Count == 1 && isRepeatable && recorder.For(batches[0], Update) is RecordedStep recorded)
         {
-            return (recorded.Names, recorded.Run(batches[0], share, numbers));
+            return (recorded.Names, recorded.Run(batches[0], seed, share, numbers));
         }
 
         using StepScope scope = StepScope.Begin();
@@ -99,7 +107,7 @@ public sealed class TrainingStep : IDisposable
         for (int i = 0; i < batches.Count; i++)
         {
             using StepScope ofBatch = StepScope.Begin();
-            DeviceBatch batch = DeviceBatch.Upload(batches[i], share, numbers);
+            DeviceBatch batch = DeviceBatch.Upload(batches[i], seed, share, numbers);
             (names, values[i]) = Gather(batch);
             ofBatch.Keep(values[i]);
             onDevice = i == batches.Count - 1 ? ofBatch.Keep(batch.Numbers) : null;
@@ -128,10 +136,23 @@ public sealed class TrainingStep : IDisposable
     /// <summary>Computes the losses of a batch and adds their gradients, times its share.</summary>
     private (IReadOnlyList<string> Names, Tensor Values) Gather(DeviceBatch batch)
     {
-        LossTable table = losses(batch.Pictures, batch.Truth);
+        LossTable table = losses(batch.Pictures, batch.Truth, batch.Draws);
         table.Values.Storage.IsKept = true; // backward leaves it for the report
         table.Total.Backward(batch.Share);
         return (table.Names, table.Values);
+    }
+
+    /// <summary>Losses of the levels of a pyramid added up, and the total of what is a loss.</summary>
+    private static (IReadOnlyList<string> Names, float[] Losses, float Total) WithoutLevels(IReadOnlyList<string> names, float[] losses)
+    {
+        OrderedDictionary<string, float> sums = [];
+        for (int i = 0; i < losses.Length; i++)
+        {
+            string name = names[i].TrimEnd("0123456789".ToCharArray()) is { } start && start.EndsWith('.') ? start[..^1] : names[i];
+            sums[name] = sums.GetValueOrDefault(name) + losses[i];
+        }
+
+        return ([.. sums.Keys], [.. sums.Values], sums.Where(pair => pair.Key.Contains("loss", StringComparison.Ordinal)).Sum(pair => pair.Value));
     }
 
     /// <summary>Computes a batch's gradients alone.</summary>
@@ -139,7 +160,7 @@ public sealed class TrainingStep : IDisposable
     {
         parameters.ClearGradients();
         using StepScope scope = StepScope.Begin();
-        Gather(DeviceBatch.Upload(batch));
+        Gather(DeviceBatch.Upload(batch, seed));
     }
 
     private bool HasBrokenGradient(Batch batch)

@@ -208,6 +208,19 @@ public sealed class GoldenCase : IDisposable
     public void Compare<T>(string name, T[] values, Func<int, bool>? counts = null)
         where T : unmanaged => Compare(name, (ReadOnlySpan<T>)values, counts);
 
+    /// <summary>Compares parameters after several updates by the rule of their note: nearly all lie close, none is further off than updates can move it.</summary>
+    /// <param name="name">The stored array.</param>
+    /// <param name="values">As many as are stored.</param>
+    /// <param name="within">How far any element may be off.</param>
+    public void CompareMost(string name, float[] values, double within)
+    {
+        const double share = 0.99, relative = 1e-3, absolute = 1e-5;
+        double[] expected = Doubles(name);
+        int close = expected.Zip(values).Count(pair => Math.Abs(pair.First - pair.Second) <= absolute + (relative * Math.Abs(pair.First)));
+        double worst = expected.Zip(values).Max(pair => Math.Abs(pair.First - pair.Second));
+        Holds(name, close >= share * expected.Length && worst <= within, $"{share:P0} close, all within {within:G3} ({close} of {expected.Length} close, worst {worst:G3})");
+    }
+
     /// <summary>Settles a stored array by a property instead of its values: a tied matching has more than one right answer.</summary>
     public void Holds(string name, bool holds, string property) => Settle(name, holds ? null : $"{name}: {property} does not hold");
 

@@ -14,7 +14,7 @@ public sealed record ElementwiseSize(string Op, int Count, int Channels)
 /// <summary>One of each kind, over the tokens of two pictures: two inputs, a row for all, a comparison, a transcendental function.</summary>
 public class ElementwiseBench : OpBench<ElementwiseSize>
 {
-    private const string Add = "Add", AddRow = "Add row", Relu = "Relu", Sigmoid = "Sigmoid", Gelu = "Gelu";
+    private const string Add = "Add", AddRow = "Add row", Relu = "Relu", Sigmoid = "Sigmoid", Gelu = "Gelu", Gated = "Gated";
 
     internal override ElementwiseSize[] Tiny => Each(5, 24);
 
@@ -22,15 +22,15 @@ public class ElementwiseBench : OpBench<ElementwiseSize>
 
     internal override ElementwiseSize[] Real => Each(35642, 256);
 
-    internal override long Bytes => (Size.Op == Add ? 3 : 2) * Size.Elements * sizeof(float);
+    internal override long Bytes => (Size.Op is Add or Gated ? 3 : 2) * Size.Elements * sizeof(float);
 
     internal override double TargetShare => 0.8;
 
-    internal override Peer Peer => Size.Op == Gelu ? Peer.None : Peer.Onnx; // Gelu came with a later operator set
+    internal override Peer Peer => Size.Op is Gelu or Gated ? Peer.None : Peer.Onnx; // Gelu came with a later operator set
 
     internal override Tensor[] Inputs() => Size.Op switch
     {
-        Add => [Uniform(Size.Count, Size.Channels), Uniform(Size.Count, Size.Channels)],
+        Add or Gated => [Uniform(Size.Count, Size.Channels), Uniform(Size.Count, Size.Channels)],
         AddRow => [Uniform(Size.Count, Size.Channels), Uniform(Size.Channels)],
         _ => [Uniform(4f, [Size.Count, Size.Channels])],
     };
@@ -40,6 +40,7 @@ public class ElementwiseBench : OpBench<ElementwiseSize>
         Add or AddRow => t[0] + t[1],
         Relu => t[0].Relu(),
         Sigmoid => t[0].Sigmoid(),
+        Gated => t[0].SiluTimes(t[1]),
         _ => t[0].Gelu(),
     };
 
@@ -49,5 +50,5 @@ public class ElementwiseBench : OpBench<ElementwiseSize>
         onnx.Output(onnx.Graph.Add(Size.Op.Split(' ')[0], inputs), [Size.Count, Size.Channels]);
     }
 
-    private static ElementwiseSize[] Each(int count, int channels) => [.. new[] { Add, AddRow, Relu, Sigmoid, Gelu }.Select(op => new ElementwiseSize(op, count, channels))];
+    private static ElementwiseSize[] Each(int count, int channels) => [.. new[] { Add, AddRow, Relu, Sigmoid, Gelu, Gated }.Select(op => new ElementwiseSize(op, count, channels))];
 }

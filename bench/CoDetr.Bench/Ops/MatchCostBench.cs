@@ -51,6 +51,7 @@ public class SetLossBench : OpBench<MatchSize>
 {
     private MatchTruth truth = null!;
     private Tensor match = null!;
+    private QueryGroups groups = null!;
 
     internal override MatchSize[] Tiny => [new(2, 2, 9, 3, 5)];
 
@@ -62,8 +63,34 @@ public class SetLossBench : OpBench<MatchSize>
         match = Make([Size.Problems, Size.Predictions], () => Next() < 0.1f ? (int)(Next() * Size.Truths) : -1);
         Tensor boxes = Make([Size.Problems, Size.Predictions, 4], () => 0.1f + 0.3f * Next());
         boxes.RequiresGrad = true;
+        groups = new([Size.Predictions]);
         return [Uniform(Size.Problems, Size.Predictions, Size.Classes), boxes];
     }
 
-    internal override Tensor Run(Tensor[] t) => t[0].SetLoss(t[1], match, truth);
+    internal override Tensor Run(Tensor[] t) => t[0].SetLoss(t[1], match, truth, groups, ClassTerm.Focal);
+}
+
+/// <summary>The set loss of Co-DINO: denoising, matched and auxiliary queries of six decoder layers, with the quality focal loss.</summary>
+public class QualitySetLossBench : OpBench<MatchSize>
+{
+    private MatchTruth truth = null!;
+    private Tensor match = null!;
+    private QueryGroups groups = null!;
+
+    internal override MatchSize[] Tiny => [new(2, 2, 9, 3, 5)];
+
+    internal override MatchSize[] Real => [new(6, 2, 1700, 20, 80)];
+
+    internal override Tensor[] Inputs()
+    {
+        truth = Size.Truth(Next);
+        match = Make([Size.Problems, Size.Predictions], () => Next() < 0.4f ? (int)(Next() * Size.Truths) : -1);
+        int denoising = Size.Predictions / 8, auxiliary = Size.Predictions / 6;
+        groups = new([denoising, Size.Predictions - denoising - (2 * auxiliary), auxiliary, auxiliary]);
+        Tensor boxes = Make([Size.Problems, Size.Predictions, 4], () => 0.1f + 0.3f * Next());
+        boxes.RequiresGrad = true;
+        return [Uniform(Size.Problems, Size.Predictions, Size.Classes), boxes];
+    }
+
+    internal override Tensor Run(Tensor[] t) => t[0].SetLoss(t[1], match, truth, groups, ClassTerm.QualityFocal);
 }

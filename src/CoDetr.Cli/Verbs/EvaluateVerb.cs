@@ -15,18 +15,19 @@ internal static class EvaluateVerb
         Option<string> part = new("--part") { Description = "Which part of the data set", HelpName = "train|val|test", DefaultValueFactory = _ => "val" };
         part.AcceptOnlyFromAmong("train", "val", "test");
         Option<string?> results = new("--results") { Description = "Also write every detection as a COCO results file", HelpName = "FILE" };
+        Option<string> head = Settings.Head();
         Option<string?> precision = Settings.Precision("as in training, f32 where there is no GPU");
-        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, precision, results, Settings.On, workers };
+        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, head, precision, results, Settings.On, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             int loaders = Settings.UseDevice(parsed, workers);
             using Checkpoint checkpoint = Checkpoint.Open(parsed.GetRequiredValue(Settings.Weights).FullName);
             DatasetPart data = DatasetFolder.Open(parsed.GetRequiredValue(Settings.Data), parsed.GetRequiredValue(part));
             ModelFile.RequireClasses(checkpoint, data.File);
-            using DeformableDetr model = checkpoint.LoadModel();
+            using Detector model = checkpoint.LoadModel();
             model.Precision = parsed.GetValue(precision) is string name ? Precisions.Parse(name) : model.Precision;
             Recipe recipe = checkpoint.Info.Recipe;
-            Evaluation evaluation = new Evaluator(model, recipe.Augmentation).Evaluate(data, parsed.GetValue(batch) ?? recipe.BatchSize, loaders);
+            Evaluation evaluation = new Evaluator(model, recipe.Augmentation) { Head = parsed.GetRequiredValue(head) }.Evaluate(data, parsed.GetValue(batch) ?? recipe.BatchSize, loaders);
             ScoreTable.Show(terminal, evaluation, data.File);
             if (parsed.GetValue(results) is string path)
             {

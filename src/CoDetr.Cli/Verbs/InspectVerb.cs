@@ -4,17 +4,23 @@ using Spectre.Console;
 
 namespace CoDetr.Cli;
 
-/// <summary><c>codetr inspect</c>: counts, sizes, classes, and every problem of a data set.</summary>
+/// <summary><c>codetr inspect</c>: counts, sizes, classes, and every problem of a data set; or the arrays of a weights file.</summary>
 internal static class InspectVerb
 {
     internal static Command Command(Terminal terminal)
     {
-        Argument<string> folder = new("DATASET") { Description = "Folder of a data set in COCO format" };
+        Argument<string> path = new("PATH") { Description = "Folder of a data set in COCO format, or a weights file (.pth, .safetensors)" };
         Option<int> workers = Settings.Workers();
-        Command command = new("inspect", "Look over a data set: counts, sizes, boxes a picture, classes, every problem found") { folder, workers };
+        Command command = new("inspect", "Look over a data set: counts, sizes, boxes a picture, classes, every problem found; or list what a weights file holds") { path, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
-            DatasetReport report = DatasetReport.Inspect(parsed.GetRequiredValue(folder), parsed.GetValue(workers));
+            if (File.Exists(parsed.GetRequiredValue(path)))
+            {
+                WeightsListing.Show(terminal, parsed.GetRequiredValue(path));
+                return ExitCode.Success;
+            }
+
+            DatasetReport report = DatasetReport.Inspect(parsed.GetRequiredValue(path), parsed.GetValue(workers));
             foreach (PartReport part in report.Parts)
             {
                 Show(terminal, part);

@@ -22,11 +22,15 @@ internal sealed class RecipeOptions
     private readonly Option<string?> optimizer = new("--optimizer") { Description = "adamw or sgd [default: adamw]", HelpName = "NAME" };
     private readonly Option<string?> augment = new("--augment")
     {
-        Description = "none: pictures as they are; detr: mirrored, resized and cropped; jitter: resized and cropped [default: detr, none for deformable-detr-tiny]",
+        Description = "none: pictures as they are; detr: mirrored, resized and cropped; jitter: resized and cropped [default: detr, none for the tiny models]",
         HelpName = "NAME",
     };
 
     private readonly Option<int?> shortEdge = Settings.Whole("--short-edge", "Pictures are resized to this short edge for testing, up to it for training (detr); for jitter it is the long edge", 32);
+
+    private readonly Option<string?> backbone = new("--backbone") { Description = $"{Settings.BackboneHelp}; it then learns at a tenth of the rate", HelpName = "FILE" };
+
+    private readonly CollaborationOptions collaboration = new();
 
     internal RecipeOptions()
     {
@@ -36,7 +40,7 @@ internal sealed class RecipeOptions
 
     internal Option<string> Model { get; } = Settings.Model(RecipeBook.Photographs.Model);
 
-    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, precision, optimizer, augment, shortEdge];
+    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, precision, optimizer, augment, shortEdge, backbone, .. collaboration.All];
 
     internal void AddTo(Command command)
     {
@@ -54,7 +58,7 @@ internal sealed class RecipeOptions
     /// <summary>The recipe of the model with what was given in place of its own settings.</summary>
     internal Recipe Read(ParseResult parsed)
     {
-        Recipe recipe = RecipeBook.For(parsed.GetRequiredValue(Model)).WithEpochs(parsed.GetValue(epochs));
+        Recipe recipe = RecipeBook.For(parsed.GetRequiredValue(Model)).WithEpochs(parsed.GetValue(epochs)).WithBackbone(parsed.GetValue(backbone));
         LearningRateSchedule schedule = recipe.Schedule;
         int edge = parsed.GetValue(shortEdge) ?? 0;
         return recipe with
@@ -69,6 +73,7 @@ internal sealed class RecipeOptions
             MovingAverage = parsed.GetValue(ema),
             Recompute = parsed.GetValue(recompute),
             Precision = Precisions.Parse(parsed.GetValue(precision) ?? "f32"),
+            Collaboration = collaboration.Read(parsed),
             Optimizer = parsed.GetValue(optimizer) == "sgd" ? OptimizerKind.Sgd : OptimizerKind.AdamW,
             Augmentation = parsed.GetValue(augment) switch
             {

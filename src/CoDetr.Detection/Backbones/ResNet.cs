@@ -3,7 +3,7 @@ using CoDetr.Tensors;
 namespace CoDetr.Detection;
 
 /// <summary>Which ResNet (spec/model.md §2.1).</summary>
-public sealed record ResNetConfig
+public sealed record ResNetConfig : BackboneConfig
 {
     /// <summary>18, 34, 50 or 101.</summary>
     public int Depth { get; init; } = 50;
@@ -24,7 +24,13 @@ public sealed record ResNetConfig
     public bool HasTrainedNorms { get; init; }
 
     /// <summary>Channels of each returned stage.</summary>
-    public IReadOnlyList<int> OutChannels => [.. OutStages.Select(stage => (BaseChannels << stage) * (Depth >= 50 ? 4 : 1))];
+    public override IReadOnlyList<int> OutChannels => [.. OutStages.Select(stage => (BaseChannels << stage) * (Depth >= 50 ? 4 : 1))];
+
+    /// <inheritdoc/>
+    public override BackboneConfig Pretrained() => this with { FrozenStages = Math.Max(FrozenStages, 1), HasTrainedNorms = false };
+
+    /// <inheritdoc/>
+    internal override Backbone Build() => new ResNet(this);
 }
 
 /// <summary>The residual backbone in PyTorch's style: the stride sits on the 3×3 convolution. He et al., 2016.</summary>

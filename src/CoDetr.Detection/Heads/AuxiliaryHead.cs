@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using CoDetr.Tensors;
 
 namespace CoDetr.Detection;
@@ -35,7 +36,25 @@ internal sealed record HeadOutput(IReadOnlyList<NamedLoss> Losses, PositiveCandi
 /// <param name="Scores"><c>f32[batch, most]</c></param>
 /// <param name="Labels"><c>i32[batch, most]</c></param>
 /// <param name="Counts"><c>i32[batch]</c></param>
-internal sealed record HeadDetections(Tensor Boxes, Tensor Scores, Tensor Labels, Tensor Counts);
+internal sealed record HeadDetections(Tensor Boxes, Tensor Scores, Tensor Labels, Tensor Counts)
+{
+    /// <summary>Downloads them.</summary>
+    /// <param name="scaleFactors">For each picture its input size divided by its original size, (x, y).</param>
+    /// <param name="count">The most of one picture.</param>
+    /// <param name="threshold">Only scores above it are kept.</param>
+    internal DetectedObject[][] ToObjects(IReadOnlyList<(double X, double Y)> scaleFactors, int count, float threshold)
+    {
+        float[] boxes = Boxes.ToArray(), scores = Scores.ToArray();
+        int[] labels = Labels.ToArray<int>(), counts = Counts.ToArray<int>();
+        int most = Scores.Shape[1];
+        return [.. counts.Select((found, image) =>
+        {
+            (float sx, float sy) = ((float)scaleFactors[image].X, (float)scaleFactors[image].Y);
+            return Enumerable.Range(image * most, Math.Min(found, count)).Where(i => scores[i] > threshold).Select(i => new DetectedObject(
+                boxes[4 * i] / sx, boxes[(4 * i) + 1] / sy, boxes[(4 * i) + 2] / sx, boxes[(4 * i) + 3] / sy, scores[i], labels[i])).ToArray();
+        })];
+    }
+}
 
 /// <summary>What every auxiliary head of a model has in common.</summary>
 /// <param name="Classes">Foreground classes.</param>
@@ -45,10 +64,28 @@ internal sealed record HeadDetections(Tensor Boxes, Tensor Scores, Tensor Labels
 internal readonly record struct HeadFrame(int Classes, int Width, int Levels, int FirstStride);
 
 /// <summary>Settings of an auxiliary head; the defaults are the paper's, with loss weights before λ2 and the number of decoder layers are multiplied in.</summary>
+[JsonDerivedType(typeof(AtssConfig), "atss")]
+[JsonDerivedType(typeof(FasterRcnnConfig), "faster-rcnn")]
+[JsonDerivedType(typeof(RetinaConfig), "retinanet")]
+[JsonDerivedType(typeof(FcosConfig), "fcos")]
+[JsonDerivedType(typeof(PaaConfig), "paa")]
+[JsonDerivedType(typeof(GflConfig), "gfl")]
+[JsonDerivedType(typeof(MaskRcnnConfig), "mask-rcnn")]
 public abstract record AuxiliaryHeadConfig
 {
+    /// <summary>The name by which it is asked for, and its draws are told from those of others.</summary>
+    [JsonIgnore]
+    public abstract string Kind { get; }
+
+    /// <summary>Whether it pools regions that a region-proposal head offers.</summary>
+    [JsonIgnore]
+    public virtual bool PoolsRegions => false;
+
     /// <summary>The same with every loss weight multiplied: by layers · λ2 (paper, equation 6).</summary>
     public abstract AuxiliaryHeadConfig Times(float factor);
+
+    /// <summary>The same with so many convolutions before the predictions; heads without such a tower stay as they are.</summary>
+    public virtual AuxiliaryHeadConfig WithConvs(int convs) => this;
 
     /// <summary>The head of these settings.</summary>
     internal abstract AuxiliaryHead Build(HeadFrame frame);

@@ -5,6 +5,12 @@ namespace CoDetr.Detection;
 /// <summary>Settings of a Faster R-CNN head (Ren et al., 2015; spec/collaborative-training.md §3.2). Its proposals are those of the model's region-proposal head.</summary>
 public record FasterRcnnConfig : AuxiliaryHeadConfig
 {
+    /// <inheritdoc/>
+    public override string Kind => "faster-rcnn";
+
+    /// <inheritdoc/>
+    public override bool PoolsRegions => true;
+
     /// <summary>3×3 convolutions, with group norm, before the fully connected layers.</summary>
     public int Convs { get; init; }
 

@@ -5,6 +5,9 @@ namespace CoDetr.Detection;
 /// <summary>Settings of an FCOS head (Tian et al., 2019; spec/collaborative-training.md §5).</summary>
 public sealed record FcosConfig : AuxiliaryHeadConfig
 {
+    /// <inheritdoc/>
+    public override string Kind => "fcos";
+
     /// <summary>Convolutions of each tower, 0 to 5.</summary>
     public int Convs { get; init; } = 1;
 
@@ -29,6 +32,9 @@ public sealed record FcosConfig : AuxiliaryHeadConfig
     /// <inheritdoc/>
     public override AuxiliaryHeadConfig Times(float factor) =>
         this with { ClassWeight = factor * ClassWeight, BoxWeight = factor * BoxWeight, CenternessWeight = factor * CenternessWeight };
+
+    /// <inheritdoc/>
+    public override AuxiliaryHeadConfig WithConvs(int convs) => this with { Convs = convs };
 
     internal override AuxiliaryHead Build(HeadFrame frame) => new FcosHead(this, frame);
 }

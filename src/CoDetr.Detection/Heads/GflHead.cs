@@ -5,6 +5,9 @@ namespace CoDetr.Detection;
 /// <summary>Settings of a generalised-focal-loss head (Li et al., 2020; spec/collaborative-training.md §5).</summary>
 public sealed record GflConfig : AuxiliaryHeadConfig
 {
+    /// <inheritdoc/>
+    public override string Kind => "gfl";
+
     /// <summary>Convolutions of each tower, 0 to 5.</summary>
     public int Convs { get; init; } = 1;
 
@@ -23,6 +26,9 @@ public sealed record GflConfig : AuxiliaryHeadConfig
     /// <inheritdoc/>
     public override AuxiliaryHeadConfig Times(float factor) =>
         this with { ClassWeight = factor * ClassWeight, BoxWeight = factor * BoxWeight, DistributionWeight = factor * DistributionWeight };
+
+    /// <inheritdoc/>
+    public override AuxiliaryHeadConfig WithConvs(int convs) => this with { Convs = convs };
 
     internal override AuxiliaryHead Build(HeadFrame frame) => new GflHead(this, frame);
 }

@@ -5,6 +5,9 @@ namespace CoDetr.Detection;
 /// <summary>Settings of a Mask R-CNN head (He et al., 2017): a Faster R-CNN head that learns masks too. Where the truth has none, an object's mask is its box.</summary>
 public sealed record MaskRcnnConfig : FasterRcnnConfig
 {
+    /// <inheritdoc/>
+    public override string Kind => "mask-rcnn";
+
     /// <summary>Weight of the binary cross entropy of masks.</summary>
     public float MaskWeight { get; init; } = 1;
 

@@ -5,6 +5,9 @@ namespace CoDetr.Detection;
 /// <summary>Settings of a PAA head (Kim and Lee, 2020; spec/collaborative-training.md §5).</summary>
 public sealed record PaaConfig : AuxiliaryHeadConfig
 {
+    /// <inheritdoc/>
+    public override string Kind => "paa";
+
     /// <summary>Convolutions of each tower, 0 to 5.</summary>
     public int Convs { get; init; } = 1;
 
@@ -26,6 +29,9 @@ public sealed record PaaConfig : AuxiliaryHeadConfig
     /// <inheritdoc/>
     public override AuxiliaryHeadConfig Times(float factor) =>
         this with { ClassWeight = factor * ClassWeight, BoxWeight = factor * BoxWeight, OverlapWeight = factor * OverlapWeight };
+
+    /// <inheritdoc/>
+    public override AuxiliaryHeadConfig WithConvs(int convs) => this with { Convs = convs };
 
     internal override AuxiliaryHead Build(HeadFrame frame) => new PaaHead(this, frame);
 }

@@ -39,6 +39,9 @@ internal sealed class RegionProposalHead : Module
     private static readonly MaxIouAssigner Assigner = new(new MaxIouSettings(0.7f, 0.3f, 0.3f, MatchesLowQuality: true));
     private static readonly Initializer Start = Initializer.Gaussian(0.01);
 
+    /// <summary>Anchors of each cell.</summary>
+    internal static int PerToken => Anchors.PerToken;
+
     private readonly Conv2d conv;
     private readonly Conv2d objectness;
     private readonly Conv2d offsets;

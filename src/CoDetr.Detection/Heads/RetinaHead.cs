@@ -5,6 +5,9 @@ namespace CoDetr.Detection;
 /// <summary>Settings of a RetinaNet head (Lin et al., 2017; spec/collaborative-training.md §5).</summary>
 public sealed record RetinaConfig : AuxiliaryHeadConfig
 {
+    /// <inheritdoc/>
+    public override string Kind => "retinanet";
+
     /// <summary>Convolutions of each tower, 0 to 5.</summary>
     public int Convs { get; init; } = 1;
 
@@ -19,6 +22,9 @@ public sealed record RetinaConfig : AuxiliaryHeadConfig
 
     /// <inheritdoc/>
     public override AuxiliaryHeadConfig Times(float factor) => this with { ClassWeight = factor * ClassWeight, BoxWeight = factor * BoxWeight };
+
+    /// <inheritdoc/>
+    public override AuxiliaryHeadConfig WithConvs(int convs) => this with { Convs = convs };
 
     internal override AuxiliaryHead Build(HeadFrame frame) => new RetinaHead(this, frame);
 }

@@ -53,6 +53,7 @@ internal sealed class BatchNorm : Module
         bias = Add("bias", [channels], Initializer.Zero, isTrained: isTrained);
         mean = AddBuffer("running_mean", [channels], Initializer.Zero);
         variance = AddBuffer("running_var", [channels], Initializer.One);
+        AddDerived("num_batches_tracked", [], DType.I64);
         this.isTrained = isTrained;
     }
 

@@ -11,7 +11,7 @@ internal static class AverageFactor
     /// The mean of a number over the replicas of a model (<c>reduce_mean</c> of the reference): every factor that is one for all replicas passes here, and
     /// nowhere else do losses meet other processes. One process trains one replica, so the mean is the number.
     /// </summary>
-    /// <param name="number"><c>f32[1]</c> or <c>f32[]</c></param>
+    /// <param name="number"><c>f32[1]</c> or <c>f32[]</c>, or several numbers at once</param>
     internal static Tensor ReduceMean(Tensor number) => number;
 
     /// <summary>Sums · weight / (max(factor, least) + ε).</summary>

@@ -6,7 +6,8 @@ namespace CoDetr.Detection;
 /// <param name="Boxes"><c>f32[batch, most, 4]</c>: x1 y1 x2 y2 in pixels of the network's input.</param>
 /// <param name="Labels"><c>i32[batch, most]</c>: classes from 0.</param>
 /// <param name="Counts"><c>i32[batch]</c>: objects of each picture.</param>
-public sealed record Truth(Tensor Boxes, Tensor Labels, Tensor Counts)
+/// <param name="Objects">The same as the host knows it.</param>
+public sealed record Truth(Tensor Boxes, Tensor Labels, Tensor Counts, IReadOnlyList<int> Objects)
 {
     /// <summary>
     /// <c>u8[batch, most, height, width]</c>: what each object covers of the network's input, not 0 where it does; null: all of its box. Only mask heads look at
@@ -29,6 +30,6 @@ public sealed record Truth(Tensor Boxes, Tensor Labels, Tensor Counts)
             labels[image].CopyTo(allLabels, image * most);
         }
 
-        return new Truth(Tensor.From(allBoxes, [batch, most, 4]), Tensor.From(allLabels, [batch, most]), Tensor.From<int>([.. labels.Select(l => l.Length)]));
+        return new Truth(Tensor.From(allBoxes, [batch, most, 4]), Tensor.From(allLabels, [batch, most]), Tensor.From<int>([.. labels.Select(l => l.Length)]), [.. labels.Select(l => l.Length)]);
     }
 }

@@ -10,7 +10,7 @@ internal sealed class DecoderLayer : Module
     private readonly FeedForward feedForward;
     private readonly LayerNorm[] norms;
 
-    internal DecoderLayer(DeformableDetrConfig config)
+    internal DecoderLayer(DetectorConfig config)
     {
         selfAttention = Add("attentions.0", new MultiHeadAttention(config.Width, config.Heads));
         crossAttention = Add("attentions.1", new DeformableAttention(config.Width, config.Heads, config.Levels, config.Points));

@@ -13,7 +13,7 @@ internal sealed class DeformableDecoder : Module
 {
     private readonly DecoderLayer[] layers;
 
-    internal DeformableDecoder(DeformableDetrConfig config) => layers = AddList("layers", config.DecoderLayers, _ => new DecoderLayer(config));
+    internal DeformableDecoder(DetectorConfig config) => layers = AddList("layers", config.DecoderLayers, _ => new DecoderLayer(config));
 
     /// <param name="query">Content: <c>f32[batch, queries, width]</c></param>
     /// <param name="position"><c>f32[batch, queries, width]</c></param>

@@ -7,7 +7,7 @@ internal sealed class DeformableEncoder : Module
 {
     private readonly EncoderLayer[] layers;
 
-    internal DeformableEncoder(DeformableDetrConfig config) => layers = AddList("layers", config.EncoderLayers, _ => new EncoderLayer(config));
+    internal DeformableEncoder(DetectorConfig config) => layers = AddList("layers", config.EncoderLayers, _ => new EncoderLayer(config));
 
     /// <summary>Whether each layer is computed again in backward instead of being remembered.</summary>
     internal bool Recomputes { get; set; }
@@ -36,7 +36,7 @@ internal sealed class DeformableEncoder : Module
         private readonly FeedForward feedForward;
         private readonly LayerNorm[] norms;
 
-        internal EncoderLayer(DeformableDetrConfig config)
+        internal EncoderLayer(DetectorConfig config)
         {
             attention = Add("attentions.0", new DeformableAttention(config.Width, config.Heads, config.Levels, config.Points));
             feedForward = Add("ffns.0", new FeedForward(config.Width, config.FeedForward));

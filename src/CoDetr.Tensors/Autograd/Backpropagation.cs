@@ -97,6 +97,7 @@ public static class Backpropagation
         Func<Tensor, Tensor?[]> backward = node.Backward
             ?? throw new InvalidOperationException($"Backward: {node.Op} was already walked; its activations are gone.");
         node.Backward = null;
+        using Stage stage = Stage.Of(node.Stage);
         node.Output.Node = null;
         if (node.Output.Grad is Tensor dy)
         {

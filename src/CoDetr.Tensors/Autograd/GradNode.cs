@@ -14,7 +14,7 @@ public sealed class GradNode
             input.Storage.IsKept |= input.Node is null; // leaves are read after backward
         }
 
-        Order = ++recorded;
+        (Order, Stage) = (++recorded, StageClock.CurrentName);
         Scope = StepScope.Current;
         if (Scope is not null)
         {
@@ -34,6 +34,9 @@ public sealed class GradNode
 
     /// <summary>Later ops have larger numbers: walking them downwards is a reverse topological order.</summary>
     internal long Order { get; }
+
+    /// <summary>The part of the model that recorded it, if anyone measures.</summary>
+    internal string? Stage { get; }
 
     internal StepScope? Scope { get; }
 

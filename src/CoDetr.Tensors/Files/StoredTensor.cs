@@ -24,4 +24,19 @@ public sealed record StoredTensor(string Name, DType DType, Shape Shape, ReadOnl
         Tensors.Check.That(DTypes.Of<T>() == DType, $"{Name} holds {DType}, not {typeof(T).Name}.");
         return MemoryMarshal.Cast<byte, T>(Bytes.Span).ToArray();
     }
+
+    /// <summary>The elements as f32: f64 and integers are rounded, all else is exact.</summary>
+    public float[] ToFloats()
+    {
+        ReadOnlySpan<byte> bytes = Bytes.Span;
+        return DType switch
+        {
+            DType.F32 => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),
+            DType.F16 or DType.BF16 => ShortFloats.ToFloats(MemoryMarshal.Cast<byte, ushort>(bytes), DType),
+            DType.F64 => Array.ConvertAll(ToArray<double>(), value => (float)value),
+            DType.I32 => Array.ConvertAll(ToArray<int>(), value => (float)value),
+            DType.I64 => Array.ConvertAll(ToArray<long>(), value => (float)value),
+            _ => Array.ConvertAll(ToArray<byte>(), value => (float)value),
+        };
+    }
 }

@@ -21,6 +21,10 @@ public static class ArithmeticOp
         /// <summary>The smaller of two; where they tie each gets half of the gradient.</summary>
         /// <returns><c>real[...]</c></returns>
         public Tensor Minimum(Tensor b) => Map(a, b);
+
+        /// <summary>a · σ(a) · b: a gated layer.</summary>
+        /// <returns><c>real[...]</c></returns>
+        public Tensor SiluTimes(Tensor b) => Map(a, b);
     }
 
     extension(Tensor)

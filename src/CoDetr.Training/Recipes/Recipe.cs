@@ -1,3 +1,4 @@
+using CoDetr.Detection;
 using CoDetr.Tensors;
 
 namespace CoDetr.Training;
@@ -17,6 +18,12 @@ public sealed record Recipe
 {
     /// <summary>A model of the zoo.</summary>
     public required string Model { get; init; }
+
+    /// <summary>What is different about the model's auxiliary heads.</summary>
+    public Collaboration Collaboration { get; init; } = new();
+
+    /// <summary>The file of ImageNet weights that the backbone starts from; null: it starts afresh.</summary>
+    public string? Backbone { get; init; }
 
     /// <summary>Passes over the data.</summary>
     public int Epochs { get; init; } = 12;
@@ -59,6 +66,10 @@ public sealed record Recipe
 
     /// <summary>Everything random follows from it.</summary>
     public long Seed { get; init; }
+
+    /// <summary>The same with a backbone that starts from a file and so learns at a tenth of the rate.</summary>
+    /// <param name="file">Null changes nothing.</param>
+    public Recipe WithBackbone(string? file) => file is null ? this : this with { Backbone = file, Rules = [.. Rules, new ParameterRule("backbone", 0.1)] };
 
     /// <summary>The same with another number of epochs; milestones keep their share of the training.</summary>
     /// <param name="epochs">Null changes nothing.</param>

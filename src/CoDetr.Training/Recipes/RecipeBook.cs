@@ -44,5 +44,5 @@ public static class RecipeBook
     };
 
     /// <summary>The recipe that fits a model when nothing else is said.</summary>
-    public static Recipe For(string model) => model == DigitsTiny.Model ? DigitsTiny : Photographs with { Model = model };
+    public static Recipe For(string model) => (model.EndsWith("-tiny", StringComparison.Ordinal) ? DigitsTiny : Photographs) with { Model = model };
 }

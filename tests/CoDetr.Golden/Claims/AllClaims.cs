@@ -7,10 +7,15 @@ internal static class AllClaims
     [
         .. AttentionClaims.List,
         .. BackboneClaims.List,
+        .. SwinClaims.List,
+        .. VisionTransformerClaims.List,
+        .. ParameterNameClaims.List,
         .. TransformerClaims.List,
+        .. DinoClaims.List,
         .. HeadClaims.List,
         .. RegionClaims.List,
         .. DenseHeadClaims.List,
+        .. ModelClaims.List,
         .. ModelClaims.List,
         .. MatchingClaims.List,
         .. PriorClaims.List,
@@ -29,5 +34,6 @@ internal static class AllClaims
         .. OptimizerClaims.List,
         .. PipelineClaims.List,
         .. CocoEvalClaims.List,
+        .. CheckpointClaims.List,
     ];
 }

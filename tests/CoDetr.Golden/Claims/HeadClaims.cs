@@ -33,9 +33,14 @@ internal static class HeadClaims
         int layers = shape[0];
         Tensor logits = golden.Tensor("cls", true), boxes = golden.Tensor("box", true), encoderLogits = golden.Tensor("enc_cls", true), encoderBoxes = golden.Tensor("enc_box", true);
         Tensor[] Split(Tensor x) => [.. Enumerable.Range(0, layers).Select(i => x.Slice(0, i, 1).Reshape(x.Shape[1], x.Shape[2], x.Shape[3]))];
-        QueryPredictions predictions = new(Split(logits), Split(boxes), encoderLogits, encoderBoxes, encoderLogits);
-        LossTable losses = SetPredictionLoss.Compute(
-            predictions, SetPredictionLoss.ToMatch(Objects(golden, sizes.Length), ImageBatch.Upload(sizes)), new DeformableDetrConfig { Classes = shape[3] });
+        MatchTruth objects = SetPredictionLoss.ToMatch(Objects(golden, sizes.Length), ImageBatch.Upload(sizes));
+        DetectorConfig config = new() { Classes = shape[3] };
+        QueryGroup main = new(default, boxes, null, boxes, null, new QuerySpan(shape[2]));
+        LossTable losses = LossTable.Of(
+        [
+            SetPredictionLoss.Encoder(new EncoderOutput(encoderLogits, encoderLogits, encoderBoxes, encoderBoxes), objects with { Labels = null }, config),
+            SetPredictionLoss.Decoder(new QueryPredictions(Split(logits), Split(boxes)), [main], objects, config, classWeights: null),
+        ]);
         float[] values = losses.Values.ToArray();
         for (int i = 0; i < values.Length; i++)
         {

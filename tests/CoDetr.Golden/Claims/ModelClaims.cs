@@ -1,102 +1,144 @@
 using System.Text.Json;
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using CoDetr.Training;
 
 namespace CoDetr.Golden.Claims;
 
-/// <summary>Whole models with the reference's weights: features, predictions, matching, losses, inference.</summary>
+/// <summary>Whole models with the reference's weights and draws: features, predictions, matching, losses, gradients, an update, inference, trajectories.</summary>
 internal static class ModelClaims
 {
     internal static IReadOnlyList<Claim> List { get; } =
     [
-        new("models/co_deformable_r50", CoDeformable),
+        new("models/*_trajectory", Trajectory),
+        new("models/*", Whole),
     ];
 
-    /// <summary>Built without auxiliary heads: what belongs to them, or depends on their gradients, is out of scope.</summary>
-    private static void CoDeformable(GoldenCase golden)
+    private static void Whole(GoldenCase golden)
     {
-        golden.OutOfScope(
-            "mid.rpn*", "mid.rcnn*", "mid.aux*", "loss.loss_rpn*", "loss.loss_cls0", "loss.acc0", "loss.loss_bbox0", "loss.loss_cls1*", "loss.loss_bbox1*", "loss.loss_centerness1*",
-            "loss.loss_cls_aux*", "loss.loss_bbox_aux*", "loss.loss_iou_aux*", "loss.d0.loss_cls_aux*", "loss.d0.loss_bbox_aux*", "loss.d0.loss_iou_aux*", "loss_total",
-            "grad.*", "grad_norms", "grad_norm_total", "step.*", "infer.atss*", "infer.rpn*", "infer.rcnn*");
-        DeformableDetr model = new DeformableDetr(ConfigOf(golden.Config.GetProperty("model"))).Filled(golden, "");
-        (ImageSize[] sizes, (double X, double Y)[] scales) = HeadClaims.Pictures(golden);
-        ImageBatch batch = new(golden.ChannelsLast("img"), sizes);
-        Truth truth = HeadClaims.Objects(golden, sizes.Length);
-        model.IsTraining = true;
-
-        Tensor[] levels = model.Features(batch);
-        for (int i = 0; i < levels.Length; i++)
+        Scene scene = new(golden);
+        Detector model = scene.Model;
+        Draws draws = StepDraws.Of(golden, "draw.", model, scene.Pictures, scene.Truth);
+        ModelIntermediates.Compare(golden, scene, draws);
+        using (FlatParameters flat = new(model))
         {
-            golden.CompareChannelsLast($"mid.neck.{i}", levels[i]);
+            using Optimizer optimizer = scene.Optimizer(flat, golden.Config.GetProperty("optimizer"));
+            LossTable losses = model.Losses(scene.Pictures, scene.Truth, draws);
+            CompareLosses(golden, "", losses);
+            losses.Total.Backward();
+            CompareGradients(golden, model, flat);
+            Dictionary<string, float[]> gradients = model.NamedParameters().Where(p => golden.Has($"step.{p.Name}")).ToDictionary(p => p.Name, p => p.Parameter.ExportGrad());
+            float norm = Update(optimizer, flat, scene.Rate);
+            foreach ((string name, Parameter parameter) in model.NamedParameters().Where(p => golden.Has($"step.{p.Name}")))
+            {
+                // Elements of nearly no gradient are moved by noise: the case's own rule leaves them out.
+                float clip = Math.Min(1, scene.Clip / (norm + 1e-6f));
+                golden.Compare<float>($"step.{name}", parameter.Export(), i => Math.Abs(gradients[name][i] * clip) > 1e-6f);
+            }
         }
 
-        TokenGrid grid = DeformableDetr.GridOf(levels, batch);
-        QueryPredictions predictions = model.Head.Forward(levels, grid);
-        golden.Compare("mid.out.all_cls_scores", Tensor.Stack(0, [.. predictions.Logits]));
-        golden.Compare("mid.out.all_bbox_preds", Tensor.Stack(0, [.. predictions.Boxes]));
-        golden.Compare("mid.out.enc_cls_scores", predictions.EncoderLogits);
-        golden.Compare("mid.out.enc_bbox_preds", predictions.EncoderBoxes);
-        Tensor[] pyramid = model.Head.Pyramid(predictions.Memory, grid);
-        for (int i = 0; i < pyramid.Length; i++)
+        Scene fresh = new(golden); // backward has used up the pictures, and the weights have moved
+        fresh.Model.IsTraining = false;
+        ModelInference.Compare(golden, fresh);
+    }
+
+    /// <summary>Several updates from a case's weights: each loss of each step, then the parameters.</summary>
+    private static void Trajectory(GoldenCase golden)
+    {
+        string path = Path.Combine(Path.GetDirectoryName(golden.SidecarPath)!, Path.GetFileName(golden.Config.GetProperty("base_case").GetString()!) + ".json");
+        using GoldenCase origin = GoldenCase.Open(path) ?? throw new InvalidOperationException($"{path} is no case.");
+        Scene scene = new(origin);
+        Detector model = scene.Model;
+        using FlatParameters flat = new(model);
+        using Optimizer optimizer = scene.Optimizer(flat, golden.Config.GetProperty("optimizer"));
+        int steps = golden.Config.GetProperty("steps").GetInt32();
+        for (int step = 0; step < steps; step++)
         {
-            golden.CompareChannelsLast($"mid.out.enc_feats.{i}", pyramid[i]);
+            using StepScope scope = StepScope.Begin();
+            Draws draws = StepDraws.Of(golden, $"step{step}.draw.", model, scene.Pictures, scene.Truth);
+            LossTable losses = model.Losses(scene.Pictures, scene.Truth, draws);
+            CompareLosses(golden, $"step{step}.", losses);
+            losses.Total.Backward();
+            golden.Compare<float>($"step{step}.grad_norm", [Update(optimizer, flat, scene.Rate)]);
         }
 
-        CompareMatching(golden, predictions, SetPredictionLoss.ToMatch(truth, batch.ValidSizes), model.Config);
-        LossTable losses = model.Head.Losses(predictions, truth, batch.ValidSizes);
+        foreach ((string name, Parameter parameter) in model.NamedParameters().Where(p => golden.Has($"final.{p.Name}")))
+        {
+            golden.CompareMost($"final.{name}", parameter.Export(), within: 2 * scene.Rate * steps);
+        }
+    }
+
+    /// <summary>Each loss by name; what lies in levels also as their sum.</summary>
+    private static void CompareLosses(GoldenCase golden, string prefix, LossTable losses)
+    {
         float[] values = losses.Values.ToArray();
+        Dictionary<string, double> sums = [];
         for (int i = 0; i < values.Length; i++)
         {
-            golden.Compare<float>($"loss.{losses.Names[i]}", [values[i]]);
+            string name = losses.Names[i], start = name.TrimEnd("0123456789".ToCharArray());
+            golden.Compare<float>($"{prefix}loss.{name}", [values[i]]);
+            if (start.EndsWith('.'))
+            {
+                sums[start[..^1]] = sums.GetValueOrDefault(start[..^1]) + values[i];
+            }
         }
 
-        model.IsTraining = false;
-        using NoGrad off = NoGrad.Begin();
-        QueryPredictions again = model.Predict(batch);
-        golden.Compare("infer.all_cls_scores_last", again.Logits[^1]);
-        golden.Compare("infer.all_bbox_preds_last", again.Boxes[^1]);
-        CompareDetections(golden, "net", model.Detect(batch, [.. scales.Select(_ => (1.0, 1.0))], model.Config.MaxDetections));
-        CompareDetections(golden, "rescaled", model.Detect(batch, scales, model.Config.MaxDetections));
-    }
-
-    /// <summary>The reference matches layer by layer, picture by picture, then the encoder's proposals; 0 is background, k + 1 object k.</summary>
-    private static void CompareMatching(GoldenCase golden, QueryPredictions predictions, MatchTruth objects, DeformableDetrConfig config)
-    {
-        int[] decoder = SetPredictionLoss.Layers(Tensor.Concat(0, [.. predictions.Logits]), Tensor.Concat(0, [.. predictions.Boxes]), objects, config).Match.ToArray<int>();
-        int[] encoder = SetPredictionLoss.Layers(predictions.EncoderLogits, predictions.EncoderBoxes, objects with { Labels = null }, config).Match.ToArray<int>();
-        int queries = predictions.Logits[0].Shape[1], tokens = predictions.EncoderLogits.Shape[1], at = 0;
-        foreach (int[] match in decoder.Chunk(queries).Concat(encoder.Chunk(tokens)))
+        foreach ((string name, double sum) in sums)
         {
-            golden.Compare<int>($"mid.hungarian.{at++:00}.gt_inds", [.. match.Select(k => k + 1)]);
+            golden.Compare<float>($"{prefix}loss.{name}", [(float)sum]);
         }
+
+        golden.Compare<float>($"{prefix}loss_total", [losses.Total.ToScalar()]);
     }
 
-    private static void CompareDetections(GoldenCase golden, string kind, DetectedObject[][] found)
+    private static void CompareGradients(GoldenCase golden, Detector model, FlatParameters flat)
     {
-        for (int i = 0; i < found.Length; i++)
-        {
-            golden.Compare<float>($"infer.{kind}.{i}.bboxes", [.. found[i].SelectMany(d => new[] { d.X1, d.Y1, d.X2, d.Y2 })]);
-            golden.Compare<float>($"infer.{kind}.{i}.scores", [.. found[i].Select(d => d.Score)]);
-            golden.Compare<int>($"infer.{kind}.{i}.labels", [.. found[i].Select(d => d.Label)]);
-        }
+        model.CompareGradients(golden, "");
+        Dictionary<string, Parameter> parameters = model.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter);
+        string[] names = [.. golden.Config.GetProperty("param_names_of_grad_norms").EnumerateArray().Select(name => name.GetString()!)];
+        golden.Compare<float>("grad_norms", [.. names.Select(name => (float)Math.Sqrt(parameters[name].ExportGrad().Sum(g => (double)g * g)))]);
+        golden.Compare<float>("grad_norm_total", [flat.Gradients.GlobalNorm().ToScalar()]);
     }
 
-    private static DeformableDetrConfig ConfigOf(JsonElement model)
+    private static float Update(Optimizer optimizer, FlatParameters flat, double rate)
     {
-        JsonElement head = model.GetProperty("query_head"), transformer = head.GetProperty("transformer");
-        JsonElement encoder = transformer.GetProperty("encoder"), decoder = transformer.GetProperty("decoder");
-        return new DeformableDetrConfig
-        {
-            Classes = head.GetProperty("num_classes").GetInt32(),
-            Backbone = BackboneClaims.ConfigOf(model.GetProperty("backbone")),
-            Levels = transformer.GetProperty("num_feature_levels").GetInt32(),
-            Width = model.GetProperty("neck").GetProperty("out_channels").GetInt32(),
-            FeedForward = encoder.GetProperty("transformerlayers").GetProperty("feedforward_channels").GetInt32(),
-            EncoderLayers = encoder.GetProperty("num_layers").GetInt32(),
-            DecoderLayers = decoder.GetProperty("num_layers").GetInt32(),
-            Queries = head.GetProperty("num_query").GetInt32(),
-            MaxDetections = model.GetProperty("test_cfg")[0].GetProperty("max_per_img").GetInt32(),
-        };
+        Tensor norm = flat.Gradients.GlobalNorm();
+        float value = norm.ToScalar();
+        optimizer.Update(Tensor.From(optimizer.NumbersOf(rate).ToArray(), [UpdateNumbers.Count]), norm);
+        optimizer.Updates++;
+        return value;
+    }
+}
+
+/// <summary>What a whole-model case is made of.</summary>
+internal sealed class Scene
+{
+    internal Scene(GoldenCase golden)
+    {
+        (ImageSize[] sizes, Scales) = HeadClaims.Pictures(golden);
+        Pictures = new ImageBatch(golden.ChannelsLast("img"), sizes);
+        Truth = HeadClaims.Objects(golden, sizes.Length);
+        Model = new Detector(ReferenceConfig.Read(golden.Config.GetProperty("model"))).Filled(golden, "");
+        Model.IsTraining = true;
+    }
+
+    internal Detector Model { get; }
+
+    internal ImageBatch Pictures { get; }
+
+    internal Truth Truth { get; }
+
+    internal (double X, double Y)[] Scales { get; }
+
+    internal double Rate { get; private set; }
+
+    internal float Clip { get; private set; }
+
+    internal Optimizer Optimizer(FlatParameters flat, JsonElement settings)
+    {
+        Rate = settings.GetProperty("lr").GetDouble();
+        Clip = settings.GetProperty("grad_clip").GetProperty("max_norm").GetSingle();
+        ParameterRule backbone = new("backbone.", settings.GetProperty("backbone_lr_mult").GetDouble());
+        return new AdamW(flat, [backbone], settings.GetProperty("weight_decay").GetDouble(), Clip);
     }
 }

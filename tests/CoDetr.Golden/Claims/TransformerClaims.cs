@@ -17,6 +17,7 @@ internal static class TransformerClaims
         new("modules/reference_points", ReferencePoints),
         new("modules/two_stage_proposals", Proposals),
         new("modules/co_deformable_transformer", Transformer),
+        new("modules/co_deformable_forward_aux_head1", AuxiliaryQueries),
     ];
 
     private static void Attention(GoldenCase golden)
@@ -105,7 +106,7 @@ internal static class TransformerClaims
     private static void Proposals(GoldenCase golden)
     {
         int width = golden.ShapeOf("memory")[2];
-        DeformableTransformer transformer = new(new DeformableDetrConfig { Classes = 1, Width = width, Levels = 4, FeedForward = 8, EncoderLayers = 0, DecoderLayers = 0 });
+        DeformableTransformer transformer = new(new DetectorConfig { Classes = 1, Width = width, Levels = 4, FeedForward = 8, EncoderLayers = 0, DecoderLayers = 0 });
         foreach ((string name, Parameter parameter) in transformer.NamedParameters().Where(p => golden.Has($"w.{p.Name}")))
         {
             parameter.Import(golden.Floats($"w.{name}"));
@@ -125,7 +126,7 @@ internal static class TransformerClaims
     private static void Transformer(GoldenCase golden)
     {
         int[] layers = [.. golden.Config.GetProperty("layers").EnumerateArray().Select(n => n.GetInt32())];
-        DeformableDetrConfig config = ConfigOf(golden) with { EncoderLayers = layers[0], DecoderLayers = layers[1] };
+        DetectorConfig config = ConfigOf(golden) with { EncoderLayers = layers[0], DecoderLayers = layers[1] };
         DeformableTransformer transformer = new DeformableTransformer(config).Filled(golden, "w.transformer.");
         BoxBranch[] branches = [.. Enumerable.Range(0, layers[1] + 1).Select(i => new BoxBranch(config.Width).Filled(golden, $"w.reg_branches.{i}."))];
         string encoderBranch = $"cls_branches.{layers[1]}.";
@@ -133,18 +134,20 @@ internal static class TransformerClaims
         Tensor[] levels = [.. Enumerable.Range(0, config.Levels).Select(i => golden.ChannelsLast($"feat.{i}", true))];
         Tensor sine = Tensor.Concat(1, [.. levels.Select((level, i) => golden.ChannelsLast($"pos.{i}").Reshape(level.Shape[0], -1, config.Width))]);
         Tensor queries = golden.Tensor("query_embed", true);
-        TransformerOutput output = transformer.Forward(levels, sine, GridOfMasks(golden), queries, classes, branches);
-        Tensor states = Tensor.Stack(0, output.Decoder.States).Permute(0, 2, 1, 3);
+        TokenGrid grid = GridOfMasks(golden);
+        EncoderOutput encoded = transformer.Encode(levels, sine, grid, queries.Shape[0], classes, branches[^1]);
+        DecoderOutput output = transformer.Decode(encoded, [transformer.MainQueries(encoded, queries)], branches, grid, null);
+        Tensor states = Tensor.Stack(0, output.States).Permute(0, 2, 1, 3);
         golden.Compare("states", states);
-        golden.Compare("init_reference", output.InitialReference);
-        golden.Compare("inter_references", Tensor.Stack(0, output.Decoder.References));
-        golden.Compare("enc_class", output.EncoderLogits);
-        golden.Compare("enc_coord_sigmoid", output.EncoderBoxes);
-        golden.CompareBatchFirst("memory", output.Memory);
+        golden.Compare("init_reference", encoded.Reference);
+        golden.Compare("inter_references", Tensor.Stack(0, output.References));
+        golden.Compare("enc_class", encoded.Logits);
+        golden.Compare("enc_coord_sigmoid", encoded.Boxes);
+        golden.CompareBatchFirst("memory", encoded.Memory);
         Weights.Backward(
             (states, golden.Tensor("gradout.states")),
-            (output.EncoderLogits, golden.Tensor("gradout.enc_class")),
-            (output.Memory, golden.BatchFirst("gradout.memory")));
+            (encoded.Logits, golden.Tensor("gradout.enc_class")),
+            (encoded.Memory, golden.BatchFirst("gradout.memory")));
         for (int i = 0; i < levels.Length; i++)
         {
             golden.CompareChannelsLast($"grad.feat.{i}", levels[i].Grad);
@@ -159,24 +162,60 @@ internal static class TransformerClaims
         }
     }
 
-    private static DeformableDetrConfig ConfigOf(GoldenCase golden)
+    /// <summary>Positive queries of the second of two heads, alone in the decoder.</summary>
+    private static void AuxiliaryQueries(GoldenCase golden)
+    {
+        const int layers = 2, head = 1;
+        DetectorConfig config = ConfigOf(golden) with
+        {
+            EncoderLayers = 0,
+            DecoderLayers = layers,
+            FeedForward = golden.ShapeOf("w.transformer.decoder.layers.0.ffns.0.layers.1.weight")[1],
+            Auxiliary = [new AtssConfig(), new AtssConfig()],
+        };
+        DeformableTransformer transformer = new DeformableTransformer(config).Filled(golden, "w.transformer.");
+        BoxBranch[] branches = [.. Enumerable.Range(0, layers).Select(i => new BoxBranch(config.Width).Filled(golden, $"w.reg_branches.{i}."))];
+        Tensor[] levels = [.. Enumerable.Range(0, config.Levels).Select(i => golden.ChannelsLast($"feat.{i}", true))];
+        Tensor memory = Tensor.Concat(1, [.. levels.Select(level => level.Reshape(level.Shape[0], -1, config.Width))]);
+        Tensor boxes = golden.Tensor("pos_anchors"), features = golden.Tensor("pos_feats", true);
+        PositiveQueries positives = new(boxes, new Assignment(Tensor.Zeros([boxes.Shape[0], boxes.Shape[1]], DType.I32)), features);
+        EncoderOutput encoded = new(memory, memory, memory, boxes);
+        DecoderOutput output = transformer.Decode(encoded, [transformer.PositiveGroup(positives, head, DType.F32)], branches, GridOfMasks(golden), null);
+        Tensor states = Tensor.Stack(0, output.States).Permute(0, 2, 1, 3), references = Tensor.Stack(0, output.References);
+        golden.Compare("states", states);
+        golden.Compare("references", references);
+        Weights.Backward((states, golden.Tensor("gradout.states")), (references, golden.Tensor("gradout.references")));
+        for (int i = 0; i < levels.Length; i++)
+        {
+            golden.CompareChannelsLast($"grad.feat.{i}", levels[i].Grad);
+        }
+
+        golden.Compare("grad.pos_feats", features.Grad);
+        transformer.CompareGradients(golden, "w.transformer.");
+        for (int i = 0; i < layers; i++)
+        {
+            branches[i].CompareGradients(golden, $"w.reg_branches.{i}.");
+        }
+    }
+
+    internal static DetectorConfig ConfigOf(GoldenCase golden)
     {
         JsonElement config = golden.Config;
-        return new DeformableDetrConfig
+        return new DetectorConfig
         {
             Classes = 1,
             Width = config.GetProperty("embed").GetInt32(),
             Heads = config.GetProperty("heads").GetInt32(),
             Levels = config.GetProperty("levels").GetInt32(),
-            FeedForward = config.GetProperty("ff").GetInt32(),
+            FeedForward = config.TryGetProperty("ff", out JsonElement hidden) ? hidden.GetInt32() : 0,
         };
     }
 
     /// <summary>The grid of flattened masks <c>[batch, tokens]</c>, 1 = padding.</summary>
-    private static TokenGrid Grid(GoldenCase golden, string shapes, string padding) => TokenGrid.FromPadding(
+    internal static TokenGrid Grid(GoldenCase golden, string shapes, string padding) => TokenGrid.FromPadding(
         [.. golden.Ints(shapes).Chunk(2).Select(size => new ImageSize(size[0], size[1]))], [.. golden.Ints(padding).Select(v => (byte)v)]);
 
-    private static TokenGrid GridOfMasks(GoldenCase golden)
+    internal static TokenGrid GridOfMasks(GoldenCase golden)
     {
         Shape[] shapes = [.. Enumerable.Range(0, 4).Select(i => golden.ShapeOf($"mask.{i}"))];
         byte[][][] masks = [.. shapes.Select((shape, i) => golden.Ints($"mask.{i}").Select(v => (byte)v).Chunk(shape[1] * shape[2]).ToArray())];

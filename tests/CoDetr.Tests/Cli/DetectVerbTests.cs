@@ -70,7 +70,7 @@ public sealed class DetectVerbTests(TrainedRun trained) : IClassFixture<TrainedR
     public void ResultsOfOneImageDoNotDependOnTheOthers()
     {
         using Checkpoint checkpoint = Checkpoint.Open(trained.Weights);
-        using CoDetr.Detection.DeformableDetr model = checkpoint.LoadModel();
+        using CoDetr.Detection.Detector model = checkpoint.LoadModel();
         Evaluator evaluator = new(model, checkpoint.Info.Recipe.Augmentation);
         ImageU8[] images = [.. Enumerable.Range(1, 3).Select(i => ImageReader.Read(DrawnData.Image(trained.Data, i)))];
         ScoredBox[] alone = evaluator.Detect([images[1]])[0], together = evaluator.Detect(images)[1];

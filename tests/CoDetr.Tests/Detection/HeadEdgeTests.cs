@@ -76,7 +76,8 @@ public sealed class HeadEdgeTests
     private static void Check(double[] numbers, float[] gradient, int place, Func<double> total, double bound, string what)
     {
         const double Step = 1e-7; // hardly ever is an edge that close to another
-        for (int i = 0; i < numbers.Length; i++)
+        int every = 1 + (numbers.Length / 32); // of many numbers some, others in other rows
+        for (int i = place % every; i < numbers.Length; i += every)
         {
             double start = numbers[i];
             numbers[i] = start + Step;

@@ -36,6 +36,9 @@ internal sealed record HeadScene(string Name, (int Height, int Width)[] Maps, in
     /// <summary>Two pictures, one of which is padded.</summary>
     internal static HeadScene Plain => new("plain", [(8, 10), (4, 5), (2, 3)], 4, [Random(5, 1, 80, 64), Random(2, 12, 66, 50)], [(64, 80), (50, 66)]);
 
+    /// <summary>Few cells, each of which is seen by its neighbours.</summary>
+    internal static HeadScene Small => new("small", [(5, 6), (3, 3)], 3, [Random(3, 13, 48, 40), Random(2, 14, 40, 33)], [(40, 48), (33, 40)]);
+
     /// <summary>Largest relative error of losses and gradients.</summary>
     public double Tolerance { get; init; } = 2e-5;
 

@@ -21,7 +21,7 @@ public sealed class ReadmeSamples : IDisposable
 
         // sample: Detect
         using Checkpoint checkpoint = Checkpoint.Open(weights);
-        using DeformableDetr model = checkpoint.LoadModel();
+        using Detector model = checkpoint.LoadModel();
         Evaluator detector = new(model, checkpoint.Info.Recipe.Augmentation) { Threshold = 0.3f };
         foreach (ScoredBox box in detector.Detect([ImageReader.Read(picture)])[0])
         {
@@ -68,7 +68,7 @@ public sealed class ReadmeSamples : IDisposable
             Recipe = recipe,
             Data = new DataIdentity("data/digits-tiny", 0, 0),
         };
-        using DeformableDetr model = new(info.Config);
+        using Detector model = new(info.Config);
         using FlatParameters parameters = new(model);
         string path = Path.Combine(folder, "weights.safetensors");
         Checkpoint.Save(path, info, parameters, optimizer: null, average: null);

@@ -12,6 +12,7 @@ public sealed class ArithmeticTests
         ("divide", (a, b) => a / b, (a, b) => a / b),
         ("maximum", (a, b) => a.Maximum(b), Math.Max),
         ("minimum", (a, b) => a.Minimum(b), Math.Min),
+        ("gated", (a, b) => a.SiluTimes(b), (a, b) => a / (1 + Math.Exp(-a)) * b),
     ];
 
     private static readonly (Shape A, Shape B)[] Meetings =

@@ -108,7 +108,7 @@ public sealed class CudaStepTests : IDisposable
         Device.Default = device;
         DatasetPart part = DatasetFolder.OpenTrain(folder.Path);
         Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = 2, Training = true, Pipeline = new Augmentation { TestShortEdge = side }.ForTesting() });
-        using DeformableDetr model = new(ModelZoo.Config("deformable-detr-tiny", 2) with { Queries = 40, Levels = levels }) { IsTraining = true, Precision = precision };
+        using Detector model = new(ModelZoo.Config("deformable-detr-tiny", 2) with { Queries = 40, Levels = levels }) { IsTraining = true, Precision = precision };
         model.Initialize(0);
         MovePointsOffCenters(model);
         using FlatParameters flat = new(model);
@@ -138,7 +138,7 @@ public sealed class CudaStepTests : IDisposable
     }
 
     /// <summary>At the start every point lies on the center of a cell, where the slope of bilinear sampling jumps: a rounding error would decide on which side.</summary>
-    private static void MovePointsOffCenters(DeformableDetr model)
+    private static void MovePointsOffCenters(Detector model)
     {
         foreach ((string name, Parameter parameter) in model.NamedParameters())
         {

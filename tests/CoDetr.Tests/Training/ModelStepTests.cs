@@ -71,7 +71,7 @@ public sealed class ModelStepTests : IDisposable
     {
         DatasetPart part = DatasetFolder.OpenTrain(DrawnData.Write(folder.Path));
         Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = 4, Training = true });
-        using DeformableDetr model = new(ModelZoo.Config("deformable-detr-tiny", 2)) { IsTraining = true, Recomputes = recompute };
+        using Detector model = new(ModelZoo.Config("deformable-detr-tiny", 2)) { IsTraining = true, Recomputes = recompute };
         model.Initialize(0);
         using FlatParameters flat = new(model);
         using AdamW optimizer = new(flat, [], 1e-4, 0.1);

@@ -5,12 +5,12 @@ using CoDetr.Tensors;
 namespace CoDetr.Tests.Detection;
 
 [Collection(Alone.Name)] // live bytes of the default device are counted
-public sealed class DeformableDetrTests
+public sealed class DetectorTests
 {
     [Fact]
     public void AnImagesResultDoesNotDependOnItsNeighboursOrItsPlace()
     {
-        using DeformableDetr model = Tiny();
+        using Detector model = Tiny();
         float[][] images = [Picture(1), Picture(2), Picture(3)];
         ImageSize[] sizes = [new(64, 80), new(50, 80), new(64, 61)];
         (float[] Logits, float[] Boxes)[] alone = [.. images.Select((image, i) => Predict(model, [image], [sizes[i]])[0])];
@@ -28,14 +28,14 @@ public sealed class DeformableDetrTests
     [Fact]
     public void TheSameSeedGivesTheSameWeights()
     {
-        using DeformableDetr one = Tiny(), two = Tiny();
+        using Detector one = Tiny(), two = Tiny();
         Assert.All(one.NamedParameters().Zip(two.NamedParameters()), pair => Assert.Equal(pair.First.Parameter.Export(), pair.Second.Parameter.Export()));
     }
 
     [Fact]
     public void BranchesStartEqualAndClassesRare()
     {
-        using DeformableDetr model = Tiny();
+        using Detector model = Tiny();
         Dictionary<string, float[]> weights = model.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Export());
         Assert.Equal(weights["query_head.cls_branches.0.weight"], weights["query_head.cls_branches.3.weight"]);
         Assert.Equal(weights["query_head.reg_branches.0.2.weight"], weights["query_head.reg_branches.2.2.weight"]);
@@ -49,7 +49,7 @@ public sealed class DeformableDetrTests
         string path = Path.Combine(Repository.Root, "tests", "data", "param_names", "co_deformable_detr_r50_1x_coco.json");
         using JsonDocument official = JsonDocument.Parse(File.ReadAllText(path));
         List<(string Name, int[] Shape)> expected = [.. Entries(official.RootElement).Where(entry => IsOurs(entry.Name))];
-        using DeformableDetr model = new(ModelZoo.Config("deformable-detr-r50", 80));
+        using Detector model = new(ModelZoo.Config("deformable-detr-r50", 80));
         (string Name, int[] Shape)[] found = [.. model.NamedParameters().Select(p => (p.Name, p.Parameter.CheckpointShape.ToArray()))];
         Assert.Equal(expected.Select(entry => entry.Name), found.Select(entry => entry.Name));
         Assert.All(expected.Zip(found), pair => Assert.Equal(pair.First.Shape, pair.Second.Shape));
@@ -58,7 +58,7 @@ public sealed class DeformableDetrTests
     [Fact]
     public void InferenceHoldsOneLayersActivations()
     {
-        using DeformableDetr model = Tiny();
+        using Detector model = Tiny();
         Device.Default.ResetPeak();
         long before = Device.Default.LiveBytes;
         using (StepScope.Begin())
@@ -78,9 +78,9 @@ public sealed class DeformableDetrTests
     private static IEnumerable<(string Name, int[] Shape)> Entries(JsonElement root) => root.GetProperty("state_dict").EnumerateArray()
         .Select(entry => (entry[0].GetString()!, entry[2].EnumerateArray().Select(n => n.GetInt32()).ToArray()));
 
-    private static DeformableDetr Tiny()
+    private static Detector Tiny()
     {
-        DeformableDetr model = new(ModelZoo.Config("deformable-detr-tiny", 3));
+        Detector model = new(ModelZoo.Config("deformable-detr-tiny", 3));
         model.Initialize(7);
         model.IsTraining = false;
         return model;
@@ -92,11 +92,13 @@ public sealed class DeformableDetrTests
         return [.. Enumerable.Range(0, 64 * 80 * 3).Select(_ => (random.NextSingle() * 4) - 2)];
     }
 
-    private static (float[] Logits, float[] Boxes)[] Predict(DeformableDetr model, float[][] images, ImageSize[] sizes)
+    private static (float[] Logits, float[] Boxes)[] Predict(Detector model, float[][] images, ImageSize[] sizes)
     {
         using StepScope scope = StepScope.Begin();
         using NoGrad off = NoGrad.Begin();
-        QueryPredictions found = model.Predict(new ImageBatch(Tensor.From<float>([.. images.SelectMany(i => i)], [images.Length, 64, 80, 3]), sizes));
+        ImageBatch batch = new(Tensor.From<float>([.. images.SelectMany(i => i)], [images.Length, 64, 80, 3]), sizes);
+        (EncoderOutput encoded, TokenGrid grid) = model.Encode(batch, null);
+        QueryPredictions found = model.Head.Predict(encoded, grid);
         float[] logits = found.Logits[^1].ToArray(), boxes = found.Boxes[^1].ToArray();
         int n = images.Length;
         return [.. Enumerable.Range(0, n).Select(i => (logits.Chunk(logits.Length / n).ElementAt(i), boxes.Chunk(boxes.Length / n).ElementAt(i)))];
