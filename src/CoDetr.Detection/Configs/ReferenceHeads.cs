@@ -179,7 +179,7 @@ internal sealed class ReferenceHeads(int levels)
             FullyConnected = head.Whole("num_shared_fcs", isShared ? 2 : 0),
             Hidden = head.Whole("fc_out_channels", 1024),
             IsClassAgnostic = head.Flag("reg_class_agnostic", false),
-            Coding = (units[0], units[1], units[2], units[3]),
+            Units = (units[0], units[1], units[2], units[3]),
             ClassWeight = ReferenceQueryHead.Weight(head.Required("loss_cls"), "CrossEntropyLoss", ("use_sigmoid", "false")),
             BoxWeight = ReferenceQueryHead.Weight(head.Required("loss_bbox"), "GIoULoss"),
         };
@@ -197,7 +197,7 @@ internal sealed class ReferenceHeads(int levels)
             FullyConnected = boxes.FullyConnected,
             Hidden = boxes.Hidden,
             IsClassAgnostic = boxes.IsClassAgnostic,
-            Coding = boxes.Coding,
+            Units = boxes.Units,
             ClassWeight = boxes.ClassWeight,
             BoxWeight = boxes.BoxWeight,
             MaskConvs = mask.Whole("num_convs", 4),
