@@ -136,6 +136,33 @@ public sealed class RoiHeadTests
         Assert.Equal(a.Counts.ToArray<int>(), b.Counts.ToArray<int>());
     }
 
+    [Theory, InlineData("F16"), InlineData("BF16")]
+    public void ShorterMapsChangeLossesLittle(string type)
+    {
+        Assert.SkipWhen(Device.Default is CpuDevice, "Only GPUs store f16 and bf16.");
+        using StepScope scope = StepScope.Begin();
+        RegionScene scene = new() { Width = 32 };
+        using RegionProposalHead rpn = Started(new RegionProposalHead(Offers, scene.Frame));
+        using FasterRcnnHead head = Started(new MaskRcnnHead(new MaskRcnnConfig { Hidden = 16, Samples = Samples, Convs = 1, MaskConvs = 1 }, scene.Frame));
+        float[][] losses = [.. new[] { DType.F32, Enum.Parse<DType>(type) }.Select(storage =>
+        {
+            FeatureMaps maps = scene.Maps();
+            FeatureMaps stored = maps with { Maps = [.. maps.Maps.Select(map => map.Cast(storage))] };
+            NamedLoss[] found = [.. rpn.Train(stored, scene.Truth(), RegionScene.Draws()).Losses, .. head.Train(stored, scene.Proposals(40), scene.Truth(), RegionScene.Draws()).Losses];
+            float[] values = [.. found.Where(loss => loss.Name != "acc").SelectMany(loss => loss.Values.ToArray())];
+            Total(found).Backward();
+            Assert.All(maps.Maps, map => Assert.Contains(map.Grad!.ToArray(), g => g != 0 && float.IsFinite(g)));
+            foreach ((_, Parameter parameter) in rpn.NamedParameters().Concat(head.NamedParameters()))
+            {
+                Backpropagation.TakeGrad(parameter.Value);
+            }
+
+            return values;
+        })];
+        Assert.All(losses[0].Zip(losses[1]), pair => Assert.Equal(pair.First, pair.Second, 0.02f * (pair.First + 0.1f)));
+        DeviceUnderTest.AssertNoFindings(type);
+    }
+
     [Fact]
     public void WeightsOfLossesAreMultiplied()
     {
