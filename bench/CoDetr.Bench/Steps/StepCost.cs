@@ -46,7 +46,7 @@ internal static class StepCost
             page.WriteLine(FormattableString.Invariant($"| {height}×{width}, query head | {Inference(height, width, rounds):F2} |"));
         }
 
-        string path = Path.Combine(Table.Folder(), "steps.md");
+        string path = Path.Combine(Machine.ResultsFolder(), "steps.md");
         File.WriteAllText(path, page.ToString().ReplaceLineEndings("\n"));
         Console.WriteLine(page.ToString());
         Console.WriteLine(path);
