@@ -72,6 +72,7 @@ internal static class SetPredictionLoss
     internal static Tensor Match(Tensor logits, Tensor boxes, MatchTruth objects, DetectorConfig config)
     {
         using NoGrad off = NoGrad.Begin();
+        using Stage stage = Stage.Of("matching");
         return logits.MatchCost(boxes, objects, new MatchWeights(config.ClassCost, config.BoxCost, config.IouCost)).Hungarian(objects.Counts).Match;
     }
 

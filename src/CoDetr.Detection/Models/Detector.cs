@@ -85,7 +85,7 @@ public sealed class Detector : Module
             predictions = head.Decode(encoded, groups, grid);
         }
 
-        using (Stage.Of("matching and losses"))
+        using (Stage.Of("losses of queries"))
         {
             Tensor? classWeights = Federated?.Classes(truth, draws);
             losses.Insert(0, Config.Kind == QueryKind.Deformable
