@@ -19,5 +19,5 @@ public class BlockedQueriesBench : SizedBench<BlockedQueriesSize>
     internal override Tensor[] Inputs() => [];
 
     internal override Tensor Run(Tensor[] t) => Tensor.BlockedQueries(
-        [new QuerySpan(Size.Denoising, Size.Parts, SeesMain: true), new QuerySpan(Size.Main), new QuerySpan(Size.Positive), new QuerySpan(Size.Positive)], main: 1);
+        [new(Size.Denoising, Size.Parts, SeesMain: true), new(Size.Main), new(Size.Positive), new(Size.Positive)], main: 1);
 }

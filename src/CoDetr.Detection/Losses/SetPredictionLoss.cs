@@ -28,7 +28,8 @@ internal static class SetPredictionLoss
     /// <param name="objects">The truth.</param>
     /// <param name="config">Weights and costs.</param>
     /// <param name="classWeights"><c>f32[classes]</c>; ones if null.</param>
-    internal static LossPart Decoder(QueryPredictions predictions, IReadOnlyList<QueryGroup> groups, MatchTruth objects, DetectorConfig config, Tensor? classWeights)
+    internal static LossPart Decoder(
+        QueryPredictions predictions, IReadOnlyList<QueryGroup> groups, MatchTruth objects, DetectorConfig config, Tensor? classWeights)
     {
         int layers = predictions.Logits.Count;
         Tensor logits = Tensor.Concat(0, [.. predictions.Logits]), boxes = Tensor.Concat(0, [.. predictions.Boxes]);

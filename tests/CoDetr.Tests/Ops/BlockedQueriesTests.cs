@@ -35,8 +35,10 @@ public sealed class BlockedQueriesTests
     {
         using StepScope scope = StepScope.Begin();
         Assert.Equal(
-            "BlockedQueries: 4 queries do not fall into 3 groups.", Assert.Throws<ShapeException>(() => Tensor.BlockedQueries([new QuerySpan(4, 3)], main: 0)).Message);
+            "BlockedQueries: 4 queries do not fall into 3 groups.",
+            Assert.Throws<ShapeException>(() => Tensor.BlockedQueries([new QuerySpan(4, 3)], main: 0)).Message);
     }
 
-    private static string[] Rows(Tensor blocked) => [.. blocked.ToArray<byte>().Chunk(blocked.Shape[^1]).Select(row => string.Concat(row.Select(b => b == 0 ? '.' : 'X')))];
+    private static string[] Rows(Tensor blocked) =>
+        [.. blocked.ToArray<byte>().Chunk(blocked.Shape[^1]).Select(row => string.Concat(row.Select(b => b == 0 ? '.' : 'X')))];
 }
