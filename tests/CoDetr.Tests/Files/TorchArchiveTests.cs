@@ -53,6 +53,15 @@ public sealed class TorchArchiveTests : IDisposable
     }
 
     [Fact]
+    public void SizesAndPlacesOfLargeArchivesAreFound()
+    {
+        string path = Saved(new Dictionary<string, object?> { ["w"] = Weight });
+        File.WriteAllBytes(path, TorchWriter.Zip(TorchWriter.Entries(File.ReadAllBytes(path)), isLarge: true));
+        using StateDict file = StateDict.Open(path);
+        Assert.Equal(Weight.Bytes.ToArray(), file.Read("w").Bytes.ToArray());
+    }
+
+    [Fact]
     public void SmallIntegersAreWidenedAndViewsBecomeRows()
     {
         Dictionary<string, object?> root = new()
