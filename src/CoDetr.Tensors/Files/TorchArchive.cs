@@ -110,7 +110,8 @@ public sealed class TorchArchive : IDisposable
         Dictionary<string, ZipEntry> entries = ZipDirectory.Read(file);
         ZipEntry pickle = FindPickle(entries.Values);
         string folder = pickle.Name[..^PickleName.Length];
-        if (entries.TryGetValue($"{folder}/byteorder", out ZipEntry? order) && !file.Read(order.Begin, Math.Min(order.Length, 16)).SequenceEqual("little"u8.ToArray()))
+        if (entries.TryGetValue($"{folder}/byteorder", out ZipEntry? order)
+            && !file.Read(order.Begin, Math.Min(order.Length, 16)).AsSpan().SequenceEqual("little"u8))
         {
             throw new InvalidDataException("its numbers are big-endian");
         }

@@ -97,7 +97,8 @@ public sealed class TorchTensor
         return values;
     }
 
-    private static string Described(long[] sizes, long[] strides) => $"a tensor of the sizes [{string.Join(", ", sizes)}] and strides [{string.Join(", ", strides)}]";
+    private static string Described(long[] sizes, long[] strides) =>
+        $"a tensor of the sizes [{string.Join(", ", sizes)}] and strides [{string.Join(", ", strides)}]";
 }
 
 /// <summary>A run of numbers that tensors of a PyTorch file share.</summary>

@@ -74,8 +74,8 @@ public static class ModelImport
         if (!report.IsComplete && !settings.MayBePartial)
         {
             throw new CheckpointException(
-                $"{file.Path} does not fill the model {settings.Model}: {report.Missing.Count} arrays are missing and {report.Reshaped.Count} have another shape. "
-                + "Nothing was written; with --partial they start afresh.");
+                $"{file.Path} does not fill the model {settings.Model}: {report.Missing.Count} arrays are missing and {report.Reshaped.Count} have "
+                + "another shape. Nothing was written; with --partial they start afresh.");
         }
     }
 
@@ -100,7 +100,7 @@ public static class ModelImport
             string[] names = [.. classes.Select(one => one.Name)];
             if (file?.Classes.Count == classes.Length && !file.Classes.SequenceEqual(names))
             {
-                say($"note: {file.Path} calls its classes otherwise ({Some(file.Classes)}) than {part.File.Path} ({Some(names)}): the first becomes the first, and so on");
+                say($"note: {file.Path} calls its classes otherwise ({Some(file.Classes)}) than {part.File.Path} ({Some(names)}): the order decides");
             }
         }
         else if (file?.Classes.Count > 0)

@@ -43,7 +43,7 @@ public static class WeightImport
         return report;
     }
 
-    /// <summary>Fills the backbone of a detector from ImageNet weights (torchvision's ResNet, the official Swin, MoBY, EVA-02) or from another detector.</summary>
+    /// <summary>Fills a detector's backbone from ImageNet weights (torchvision's ResNet, the official Swin, MoBY, EVA-02) or from a detector's.</summary>
     /// <exception cref="CheckpointException">The file holds another backbone, or is damaged.</exception>
     public static ImportReport LoadBackbone(Module model, string path)
     {

@@ -93,7 +93,9 @@ public sealed class FuzzTests : IDisposable
 
         int chosen = random.Next(torch.Length);
         byte[] other = torch[random.Next(torch.Length)];
-        return zips[chosen] is { } entries && random.Next(4) > 0 ? Mutation.ChangeWithin(entries, other, random) : Mutation.Change(torch[chosen], other, random);
+        return zips[chosen] is { } entries && random.Next(4) > 0
+            ? Mutation.ChangeWithin(entries, other, random)
+            : Mutation.Change(torch[chosen], other, random);
     }
 
     private static bool TryRead(string path, byte[] bytes, string which)

@@ -16,7 +16,8 @@ internal sealed record ViewOf(string Type, int Size, long Offset, long[] Sizes, 
 internal sealed record Operations(params byte[] Bytes);
 
 /// <summary>
-/// Writes files as <c>torch.save</c> does: dictionaries, lists (<c>List</c>), tuples (arrays), plain values and <see cref="StoredTensor"/>s, in zip or legacy form.
+/// Writes files as <c>torch.save</c> does, in zip or legacy form: dictionaries, lists (<c>List</c>), tuples (arrays), plain values and
+/// <see cref="StoredTensor"/>s.
 /// </summary>
 internal sealed class TorchWriter
 {
@@ -185,9 +186,13 @@ internal sealed class TorchWriter
         }
     }
 
-    private void WriteTensor(StoredTensor tensor) => WriteTensor(
-        TorchElement.All.First(element => element.DType == tensor.DType && element.Size == tensor.DType.Size).Name, tensor.DType.Size, tensor.Bytes.ToArray(), 0,
-        [.. tensor.Shape.Select(size => (long)size)], [.. Enumerable.Range(0, tensor.Shape.Length).Select(i => tensor.Shape.CountOf(i + 1, tensor.Shape.Length))]);
+    private void WriteTensor(StoredTensor tensor)
+    {
+        (Shape shape, int size) = (tensor.Shape, tensor.DType.Size);
+        string type = TorchElement.All.First(element => element.DType == tensor.DType && element.Size == size).Name;
+        long[] strides = [.. Enumerable.Range(0, shape.Length).Select(i => shape.CountOf(i + 1, shape.Length))];
+        WriteTensor(type, size, tensor.Bytes.ToArray(), 0, [.. shape.Select(dimension => (long)dimension)], strides);
+    }
 
     private void WriteTensor(string type, int size, byte[] storage, long offset, long[] sizes, long[] strides)
     {
@@ -198,11 +203,11 @@ internal sealed class TorchWriter
         Write("cpu");
         Write(storage.Length / size);
         Bytes((byte)'t', (byte)'Q');
-        foreach (object? argument in new object?[] { offset, sizes.Cast<object?>().ToArray(), strides.Cast<object?>().ToArray(), false, new Called("collections", "OrderedDict") })
-        {
-            Write(argument);
-        }
-
+        Write(offset);
+        Write(sizes.Cast<object?>().ToArray());
+        Write(strides.Cast<object?>().ToArray());
+        Write(false);
+        Write(new Called("collections", "OrderedDict"));
         Bytes((byte)'t', (byte)'R');
         storages.Add((storage, size));
     }
