@@ -78,7 +78,8 @@ on_softgpu() { # SEED POOL CAPABILITY COMMAND…: with the soft GPU in place of 
 }
 
 softgpu() { # the real PTX of every kernel, executed: ops, golden cases and training steps on the CUDA device, and what the kernels move
-    local device=(-namespace 'CoDetr.Tests.Ops*' -namespace 'CoDetr.Tests.Devices*') step=(-class 'CoDetr.Tests.Training.CudaStepTests')
+    local device=(-namespace 'CoDetr.Tests.Ops*' -namespace 'CoDetr.Tests.Devices*')
+    local step=(-class 'CoDetr.Tests.Training.CudaStepTests' -class 'CoDetr.Tests.Detection.HeadEdgeTests' -class 'CoDetr.Tests.Detection.DenseDetectionTests')
     local golden=(artifacts/bin/CoDetr.Golden/release/CoDetr.Golden tests/golden --only 'ops/*' --only 'losses/*' --only 'assign/*' --only 'modules/*' --only 'models/*')
     if [ -z "$(ldconfig -p | grep -E 'libnvrtc\.so\.1[123]')" ] && [ -z "${CODETR_NVRTC:-}" ]; then
         skip "NVRTC: scripts/install-nvrtc.sh"

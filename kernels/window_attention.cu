@@ -100,7 +100,8 @@ struct Head {
     }
 };
 
-// out[i] = op over all keys of f(place in scores, i); four keys at a time, so that a wide team has work. `part` holds four rows of queries.
+// out[i] = op over all keys of f(place in scores, i), which may still read out; four keys at a time, so that a wide team has work. `part`
+// holds four rows of queries.
 template <class F, class Op>
 FN void fold_keys(acc* out, acc* part, const Windows& m, acc none, F f, Op op) {
     const int n = m.queries();
@@ -110,20 +111,18 @@ FN void fold_keys(acc* out, acc* part, const Windows& m, acc none, F f, Op op) {
     for (int j = 0; j < m.cells(); j += 4) {
         GROUP_LOOP (g, m_min(4, m.cells() - j), n) {
             acc* RESTRICT row = part + g * n;
-            GROUP_LANES (i, n, g) row[i] = op(row[i], f((j + g) * m.score_row() + i));
+            GROUP_LANES (i, n, g) row[i] = op(row[i], f((j + g) * m.score_row() + i, i));
         }
     }
     LANE_LOOP (i, n) out[i] = op(op(part[i], part[n + i]), op(part[2 * n + i], part[3 * n + i]));
 }
+FN acc larger(acc a, acc b) { return a < b ? b : a; }
+FN acc sum(acc a, acc b) { return a + b; }
 
 // scores = exp(scores - largest of the query), scale = 1 / their sum
 FN void exponentials(acc* scores, acc* scale, acc* part, const Windows& m) {
-    fold_keys(scale, part, m, -(acc)INFINITY, [&](int at) { return scores[at]; }, [](acc a, acc b) { return a < b ? b : a; });
-    GROUP_LOOP (j, m.cells(), m.queries()) {
-        acc* RESTRICT row = scores + j * m.score_row();
-        GROUP_LANES (i, m.queries(), j) row[i] = m_exp(row[i] - scale[i]);
-    }
-    fold_keys(scale, part, m, 0, [&](int at) { return scores[at]; }, [](acc a, acc b) { return a + b; });
+    fold_keys(scale, part, m, -(acc)INFINITY, [&](int at, int) { return scores[at]; }, larger);
+    fold_keys(scale, part, m, 0, [&](int at, int i) { return scores[at] = m_exp(scores[at] - scale[i]); }, sum);
     LANE_LOOP (i, m.queries()) scale[i] = acc(1) / scale[i];
 }
 
@@ -142,13 +141,13 @@ KERNEL(window_attention_bias_backward, acc* dtable, const acc* dbias, int size, 
     const int cells = size * size, side = 2 * size - 1;
     ELEMENT_LOOP (e, (index_t)side * side * heads) {
         const int head = (int)(e % heads), place = (int)(e / heads), row = place / side - size + 1, column = place % side - size + 1;
-        acc sum = 0;
+        acc total = 0;
         for (int r = m_max(0, -row); r < m_min(size, size - row); ++r) {
             for (int c = m_max(0, -column); c < m_min(size, size - column); ++c) {
-                sum += dbias[((index_t)head * cells + r * size + c) * cells + (r + row) * size + c + column];
+                total += dbias[((index_t)head * cells + r * size + c) * cells + (r + row) * size + c + column];
             }
         }
-        dtable[e] = sum;
+        dtable[e] = total;
     }
 }
 
@@ -227,16 +226,12 @@ KERNEL(window_attention_backward, real* dqkv, acc* dpadding, acc* dbias, const r
                 exponentials(scores, scale, part, m);
                 // scores become probabilities, dscores first their gradients
                 team_product(cells, n8, channels, dscores, score_row, values, feature_row, 1, dcolumns, score_row, false);
+                fold_keys(scale, part, m, 0, [&](int at, int i) { return (scores[at] *= scale[i]) * dscores[at]; }, sum);
                 GROUP_LOOP (j, cells, n8) {
-                    acc* RESTRICT p = scores + j * score_row;
-                    GROUP_LANES (i, n8, j) p[i] *= scale[i];
-                }
-                fold_keys(scale, part, m, 0, [&](int at) { return scores[at] * dscores[at]; }, [](acc a, acc b) { return a + b; });
-                GROUP_LOOP (j, cells, n8) {
-                    acc *RESTRICT d = dscores + j * score_row, *RESTRICT sum = dbias_own + j * cells + first;
+                    acc *RESTRICT d = dscores + j * score_row, *RESTRICT sums = dbias_own + j * cells + first;
                     const acc* RESTRICT p = scores + j * score_row;
                     GROUP_LANES (i, n8, j) d[i] = p[i] * (d[i] - scale[i]);
-                    GROUP_LANES (i, n, j) sum[i] += d[i];
+                    GROUP_LANES (i, n, j) sums[i] += d[i];
                 }
                 const bool adds = first > 0;
                 team_product(cells, features, n, dvalues, feature_row, scores, score_row, 1, drows, feature_row, adds);

@@ -31,28 +31,26 @@ levels=baseline
 if [ "$(uname -m)" = x86_64 ]; then levels="x86-64-v3 x86-64-v4"; fi
 levels=${CODETR_LEVELS:-$levels}
 
-compile() { # SOURCE OBJECT FLAGS…
+# What is up to date is found out here, with no process for each of the many objects.
+newest=$(ls -t "$root"/kernels/*.h "$root"/kernels/*/*.h | head -n 1)
+jobs=()
+want() { # SOURCE OBJECT FLAGS…
     local source=$1 object=$2
     shift 2
     local command="$launcher $compiler -x c++ $* -I$root/kernels -c $source -o $object"
-    if [ ! -e "$object" ] || [ "$source" -nt "$object" ] || [ -n "$(find "$root/kernels" -name '*.h' -newer "$object" -print -quit)" ] ||
-        [ "$(cat "$object.cmd" 2>/dev/null)" != "$command" ]; then
+    if [ ! -e "$object" ] || [ "$source" -nt "$object" ] || [ "$newest" -nt "$object" ] || [ ! -e "$object.cmd" ] || [ "$(<"$object.cmd")" != "$command" ]; then
         rm -f "$object"
-        $command
-        echo "$command" >"$object.cmd"
+        jobs+=("$command && echo '$command' >'$object.cmd'")
     fi
 }
-export -f compile
-export compiler root launcher
 
-jobs=()
 for level in $levels; do
     march=
     [ "$level" = baseline ] || march="-march=$level"
     [ "$level" = x86-64-v4 ] && march="$march -mprefer-vector-width=512"
     mkdir -p "$out/obj/$level"
     for source in "$root"/kernels/*.cu "$root"/kernels/cpu/*.cpp; do
-        [ -e "$source" ] && jobs+=("compile $source $out/obj/$level/$(basename "$source").o $flags $march")
+        want "$source" "$out/obj/$level/${source##*/}.o" $flags $march
     done
 done
 # The double build: the same texts with 64-bit storage and sums, for tests.
@@ -61,15 +59,15 @@ march=
 [ "$double" = baseline ] || march="-march=$double"
 mkdir -p "$out/obj/$double-f64"
 for source in "$root"/kernels/*.cu; do
-    jobs+=("compile $source $out/obj/$double-f64/$(basename "$source").o $flags $march -DREAL=double -DREAL_IS_DOUBLE")
+    want "$source" "$out/obj/$double-f64/${source##*/}.o" $flags $march -DREAL=double -DREAL_IS_DOUBLE
 done
-printf '%s\0' "${jobs[@]}" | xargs -0 -P "$(nproc)" -I{} bash -euc '{}'
+[ ${#jobs[@]} = 0 ] || printf '%s\0' "${jobs[@]}" | xargs -0 -P "$(nproc)" -I{} bash -euc '{}'
 
 for level in $levels "$double-f64"; do
     library=$out/libcodetr_kernels-$level.so
     wanted=()
     for source in "$root"/kernels/*.cu "$root"/kernels/cpu/*.cpp; do
-        object=$out/obj/$level/$(basename "$source").o
+        object=$out/obj/$level/${source##*/}.o
         [ -e "$source" ] && [ -e "$object" ] && wanted+=("$object")
     done
     if [ ! -e "$library" ] || [ -n "$(find "${wanted[@]}" -newer "$library" -print -quit)" ] || [ "$(cat "$library.list" 2>/dev/null)" != "$link ${wanted[*]}" ]; then

@@ -33,6 +33,23 @@ internal static class Machine
         $"Host kernels: {Device.Default.Description}, {Compiler}; {RuntimeInformation.FrameworkDescription}",
     ];
 
+    /// <summary>Where this machine's tables lie; it is made if it is missing.</summary>
+    internal static string ResultsFolder() => Directory.CreateDirectory(Path.Combine(Repository(), "bench", "results", Folder)).FullName;
+
+    /// <summary>The nearest folder upwards that holds the solution, from the program; else the current folder.</summary>
+    private static string Repository()
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "CoDetr.Native.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        return Environment.CurrentDirectory;
+    }
+
     private static string? Note(string text, string start)
     {
         int at = text.IndexOf(start, StringComparison.Ordinal);

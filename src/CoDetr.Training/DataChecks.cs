@@ -38,6 +38,18 @@ internal static class DataChecks
         }
     }
 
+    /// <summary>For each class the pictures that show it.</summary>
+    internal static int[] ImagesPerClass(CocoFile file)
+    {
+        int[] counts = new int[file.Categories.Count];
+        foreach (int label in file.Images.SelectMany(image => image.Annotations.Where(a => a.IsUsable).Select(a => a.Label).Distinct()))
+        {
+            counts[label]++;
+        }
+
+        return counts;
+    }
+
     /// <summary>The description of a new run.</summary>
     internal static CheckpointInfo Describe(DatasetPart part, string folder, Recipe recipe)
     {

@@ -49,6 +49,7 @@ public sealed class Trainer : IDisposable
 
         model = new Detector(info.Config) { Precision = Recipe.Precision, Recomputes = Recipe.Recompute, IsTraining = true };
         model.Initialize(Recipe.Seed);
+        model.Federated = Recipe.FederatedLoss ? new FederatedLoss(DataChecks.ImagesPerClass(train.File)) : null;
         if (saved is not null)
         {
             saved.LoadWeights(model);
@@ -157,6 +158,7 @@ public sealed class Trainer : IDisposable
     {
         log.Dispose();
         step.Dispose();
+        model.Federated?.Dispose();
         average?.Dispose();
         optimizer.Dispose();
         parameters.Dispose();

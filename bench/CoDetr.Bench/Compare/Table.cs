@@ -28,24 +28,8 @@ internal static class Table
             text.AppendLine(row.Line);
         }
 
-        string folder = Path.Combine(Repository(), "bench", "results", Machine.Folder);
-        Directory.CreateDirectory(folder);
-        string path = Path.Combine(folder, complete ? "compare.md" : "compare-part.md");
+        string path = Path.Combine(Machine.ResultsFolder(), complete ? "compare.md" : "compare-part.md");
         File.WriteAllText(path, text.ToString());
         Console.WriteLine($"{targets - missed} of {targets} targets met. Written: {path}");
-    }
-
-    /// <summary>The nearest folder upwards that holds the solution, from the program; else the current folder.</summary>
-    private static string Repository()
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "CoDetr.Native.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        return Environment.CurrentDirectory;
     }
 }

@@ -62,7 +62,12 @@ public abstract class KernelBench
         using NoGrad off = NoGrad.Begin();
         using StepScope scope = StepScope.Begin();
         Tensor y = Run(T);
-        return y.DType == DType.I32 ? Array.ConvertAll(y.ToArray<int>(), i => (float)i) : y.ToArray();
+        return y.DType switch
+        {
+            DType.I32 => Array.ConvertAll(y.ToArray<int>(), i => (float)i),
+            DType.U8 => Array.ConvertAll(y.ToArray<byte>(), i => (float)i),
+            _ => y.ToArray(),
+        };
     }
 
     /// <summary>This bench once per size, not set up.</summary>

@@ -6,7 +6,7 @@ namespace CoDetr.Bench;
 public sealed record MaskTargetsSize(int Boxes, int Objects, int Height, int Width)
 {
     /// <inheritdoc/>
-    public override string ToString() => $"{Boxes} of {Objects} on {Height}×{Width}";
+    public override string ToString() => $"{Boxes} on {Height}×{Width}";
 }
 
 /// <summary>The positives of a mask head, each up to a third of the picture.</summary>

@@ -8,7 +8,7 @@ public sealed record ProposalsSize(int Height, int Width, int PerLevel, int Most
     internal int[] Levels => [.. Enumerable.Range(3, 5).Select(shift => 9 * ((Height + (1 << shift) - 1) >> shift) * ((Width + (1 << shift) - 1) >> shift))];
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Most} of {PerLevel} a level, {Height}×{Width}";
+    public override string ToString() => $"{Height}×{Width}, {PerLevel}";
 }
 
 /// <summary>What a region-proposal head offers: the best of each level, those without area left out, suppressed by level.</summary>

@@ -33,6 +33,7 @@ internal sealed class RecipeOptions
         Description = $"{Settings.BackboneHelp}; it then learns at a tenth of the rate", HelpName = "FILE",
     };
 
+    private readonly Option<bool> federated = new("--fed-loss") { Description = "Each step, train the classes that its pictures show and some others only: for many rare classes" };
     private readonly CollaborationOptions collaboration = new();
 
     internal RecipeOptions()
@@ -43,7 +44,7 @@ internal sealed class RecipeOptions
 
     internal Option<string> Model { get; } = Settings.Model(RecipeBook.Photographs.Model);
 
-    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, precision, optimizer, augment, shortEdge, backbone, .. collaboration.All];
+    private Option[] All => [Model, epochs, batch, accumulate, rate, decay, clip, warmup, evaluateEvery, seed, ema, recompute, precision, optimizer, augment, shortEdge, backbone, federated, .. collaboration.All];
 
     internal void AddTo(Command command)
     {
@@ -77,6 +78,7 @@ internal sealed class RecipeOptions
             Recompute = parsed.GetValue(recompute),
             Precision = Precisions.Parse(parsed.GetValue(precision) ?? "f32"),
             Collaboration = collaboration.Read(parsed),
+            FederatedLoss = parsed.GetValue(federated),
             Optimizer = parsed.GetValue(optimizer) == "sgd" ? OptimizerKind.Sgd : OptimizerKind.AdamW,
             Augmentation = parsed.GetValue(augment) switch
             {

@@ -12,6 +12,9 @@ internal static class AtssAssigner
     /// <param name="valid"><c>u8[batch, rows]</c>: 1 where an anchor lies within the picture, 2 where within an ignored region of it; others are ignored.</param>
     /// <param name="truth">What the pictures show.</param>
     /// <param name="topK">Candidates of each object and level.</param>
-    internal static Assignment Assign(Tensor anchors, FeatureLevels levels, int perToken, Tensor valid, Truth truth, int topK = 9) =>
-        new(anchors.AssignAtss(levels, perToken, valid, truth.Boxes, truth.Counts, topK));
+    internal static Assignment Assign(Tensor anchors, FeatureLevels levels, int perToken, Tensor valid, Truth truth, int topK = 9)
+    {
+        using Stage stage = Stage.Of("assignment");
+        return new Assignment(anchors.AssignAtss(levels, perToken, valid, truth.Boxes, truth.Counts, topK));
+    }
 }

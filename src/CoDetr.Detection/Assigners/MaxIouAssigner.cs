@@ -11,6 +11,9 @@ internal sealed class MaxIouAssigner(MaxIouSettings settings)
     /// <param name="counts"><c>i32[batch]</c>: boxes of each picture, what lies beyond is ignored; null: all.</param>
     /// <param name="truth">What the pictures show.</param>
     /// <param name="regions">What is ignored of the pictures, where the settings have a threshold for it.</param>
-    internal Assignment Assign(Tensor boxes, Tensor? valid, Tensor? counts, Truth truth, IgnoredRegions? regions = null) =>
-        new(boxes.AssignIou(valid, counts, truth.Boxes, truth.Counts, settings, regions).Index);
+    internal Assignment Assign(Tensor boxes, Tensor? valid, Tensor? counts, Truth truth, IgnoredRegions? regions = null)
+    {
+        using Stage stage = Stage.Of("assignment");
+        return new Assignment(boxes.AssignIou(valid, counts, truth.Boxes, truth.Counts, settings, regions).Index);
+    }
 }

@@ -12,6 +12,9 @@ internal static class PaaAssigner
     /// <param name="perToken">Anchors of each cell.</param>
     /// <param name="truth">What the pictures show.</param>
     /// <param name="topK">Candidates of each object and level.</param>
-    internal static Assignment Assign(Assignment first, Tensor losses, FeatureLevels levels, int perToken, Truth truth, int topK = 9) =>
-        new(first.Index.AssignPaa(losses.Detach(), levels, perToken, truth.Counts, truth.Labels.Shape[1], topK));
+    internal static Assignment Assign(Assignment first, Tensor losses, FeatureLevels levels, int perToken, Truth truth, int topK = 9)
+    {
+        using Stage stage = Stage.Of("assignment");
+        return new Assignment(first.Index.AssignPaa(losses.Detach(), levels, perToken, truth.Counts, truth.Labels.Shape[1], topK));
+    }
 }

@@ -23,6 +23,9 @@ internal static class PointAssigner
     /// <param name="ranges">One for each of them.</param>
     /// <param name="truth">What the pictures show.</param>
     /// <param name="valid"><c>u8[batch, rows]</c>: 0 where a point is ignored; null as in the paper: points on padding are negatives.</param>
-    internal static Assignment Assign(FeatureLevels levels, IReadOnlyList<PointRange> ranges, Truth truth, Tensor? valid = null) =>
-        new(truth.Boxes.AssignPoints(truth.Counts, levels, ranges, valid));
+    internal static Assignment Assign(FeatureLevels levels, IReadOnlyList<PointRange> ranges, Truth truth, Tensor? valid = null)
+    {
+        using Stage stage = Stage.Of("assignment");
+        return new Assignment(truth.Boxes.AssignPoints(truth.Counts, levels, ranges, valid));
+    }
 }

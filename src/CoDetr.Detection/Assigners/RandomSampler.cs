@@ -19,6 +19,7 @@ internal static class RandomSampler
     /// <param name="negativesPerPositive">Most of the background for each positive that is kept; negative: any number.</param>
     internal static Assignment Sample(Assignment assignment, int count, float positiveShare, Draws draws, float negativesPerPositive = -1)
     {
+        using Stage stage = Stage.Of("assignment");
         Shape shape = assignment.Index.Shape;
         Tensor positives = draws.Uniform("positives", shape), negatives = draws.Uniform("negatives", shape);
         return new Assignment(assignment.Index.SampleRandom(positives, negatives, count, (int)(count * positiveShare), negativesPerPositive));
@@ -36,6 +37,7 @@ internal static class RandomSampler
     internal static SampledBoxes Gather(
         Tensor proposals, Tensor counts, Assignment assignment, Truth truth, int count, float positiveShare, Draws draws, float negativesPerPositive = -1)
     {
+        using Stage stage = Stage.Of("assignment");
         (Tensor boxes, Tensor index) = proposals.PrependTruth(counts, assignment.Index, truth.Boxes, truth.Counts);
         Assignment sampled = Sample(new Assignment(index), count, positiveShare, draws, negativesPerPositive);
         (Tensor together, Tensor own, Tensor found) = sampled.Index.GatherSampled(boxes, Math.Min(count, boxes.Shape[1]));

@@ -32,7 +32,7 @@ internal sealed class ReferenceHeads(int levels)
     /// <summary>"rpn_head" with the keys "rpn" and "rpn_proposal" of its training and "rpn" of its test settings.</summary>
     internal RegionProposalConfig Proposals(ConfigNode head, ConfigNode? train, ConfigNode? test)
     {
-        head.Only("type", "RPNHead").Only("num_convs", "1").Without("in_channels", "feat_channels", "init_cfg", "num_classes");
+        head.Only("type", "RPNHead").Only("num_convs", "1").Without("in_channels", "feat_channels", "init_cfg", "num_classes", "train_cfg", "test_cfg");
         ConfigNode anchors = head.Required("anchor_generator");
         anchors.Only("octave_base_scale", "4").Only("scales_per_octave", "3");
         Anchors(anchors, [0.5f, 1, 2]);
@@ -67,7 +67,7 @@ internal sealed class ReferenceHeads(int levels)
     /// <summary>One of "roi_head" with its part "rcnn" of the training and test settings.</summary>
     internal AuxiliaryHeadConfig Regional(ConfigNode head, ConfigNode? train, ConfigNode? test)
     {
-        head.Only("type", "CoStandardRoIHead").Without("init_cfg");
+        head.Only("type", "CoStandardRoIHead").Without("init_cfg", "train_cfg", "test_cfg");
         Extractor(head.Required("bbox_roi_extractor"), "7");
         FasterRcnnConfig config = BoxHead(head.Required("bbox_head"));
         if (head.Child("mask_head") is { } mask)
@@ -101,7 +101,7 @@ internal sealed class ReferenceHeads(int levels)
     /// <summary>One of "bbox_head": ATSS, the one that the published configurations have.</summary>
     internal AuxiliaryHeadConfig Dense(ConfigNode head, ConfigNode? train, ConfigNode? test)
     {
-        head.Only("type", "CoATSSHead").Only("reg_decoded_bbox", "true").Without("num_classes", "in_channels", "feat_channels", "init_cfg");
+        head.Only("type", "CoATSSHead").Only("reg_decoded_bbox", "true").Without("num_classes", "in_channels", "feat_channels", "init_cfg", "train_cfg", "test_cfg");
         ConfigNode anchors = head.Required("anchor_generator");
         anchors.Only("octave_base_scale", "8").Only("scales_per_octave", "1");
         Anchors(anchors, [1]);
@@ -179,7 +179,7 @@ internal sealed class ReferenceHeads(int levels)
             FullyConnected = head.Whole("num_shared_fcs", isShared ? 2 : 0),
             Hidden = head.Whole("fc_out_channels", 1024),
             IsClassAgnostic = head.Flag("reg_class_agnostic", false),
-            Coding = (units[0], units[1], units[2], units[3]),
+            Units = (units[0], units[1], units[2], units[3]),
             ClassWeight = ReferenceQueryHead.Weight(head.Required("loss_cls"), "CrossEntropyLoss", ("use_sigmoid", "false")),
             BoxWeight = ReferenceQueryHead.Weight(head.Required("loss_bbox"), "GIoULoss"),
         };
@@ -197,7 +197,7 @@ internal sealed class ReferenceHeads(int levels)
             FullyConnected = boxes.FullyConnected,
             Hidden = boxes.Hidden,
             IsClassAgnostic = boxes.IsClassAgnostic,
-            Coding = boxes.Coding,
+            Units = boxes.Units,
             ClassWeight = boxes.ClassWeight,
             BoxWeight = boxes.BoxWeight,
             MaskConvs = mask.Whole("num_convs", 4),

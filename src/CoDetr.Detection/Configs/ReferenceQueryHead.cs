@@ -16,7 +16,7 @@ internal static class ReferenceQueryHead
             string other => throw head.Wrong($"has type {other}; built: CoDeformDETRHead, CoDINOHead"),
         };
         head.Only("with_box_refine", "true").Only("as_two_stage", "true").Only("num_reg_fcs", "2").Only("bg_cls_weight", "0", "0.0").Only("mixed_selection", "true")
-            .Without("in_channels", "num_feature_levels", "sync_cls_avg_factor", "init_cfg");
+            .Without("in_channels", "num_feature_levels", "sync_cls_avg_factor", "init_cfg", "train_cfg", "test_cfg"); // the model repeats the last two
         config = config with
         {
             Kind = isDino ? QueryKind.Dino : QueryKind.Deformable,

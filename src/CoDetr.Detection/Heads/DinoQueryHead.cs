@@ -46,7 +46,9 @@ internal sealed class DinoQueryHead : QueryHead
     }
 
     private protected override IEnumerable<QueryGroup> DenoisingQueries(Truth truth, Tensor validSizes, DType type, Draws draws) =>
-        Config.Denoising is { } settings && QueryDenoising.Make(settings, labels.Value, truth, validSizes, type, draws.For("denoising")) is { } group ? [group] : [];
+        Config.Denoising is { } settings && QueryDenoising.Make(settings, labels.Value, truth, validSizes, type, draws.For("denoising")) is { } group
+            ? [group]
+            : [];
 
     private protected override QueryGroup PositiveGroup(PositiveQueries positives, int head, DType type) => transformer.PositiveGroup(positives, head, type);
 }

@@ -1,8 +1,24 @@
+using System.Numerics;
 using CoDetr.Tensors;
 
 namespace CoDetr.Detection;
 
-/// <summary>Settings of a Faster R-CNN head (Ren et al., 2015; spec/collaborative-training.md §3.2). Its proposals are those of the model's region-proposal head.</summary>
+/// <summary>In which units a head predicts how a box lies relative to a proposal, whose width and height are 1.</summary>
+/// <param name="X">Of the centre.</param>
+/// <param name="Y">Of the centre.</param>
+/// <param name="Width">Of the width's logarithm.</param>
+/// <param name="Height">Of the height's logarithm.</param>
+public readonly record struct OffsetUnits(float X, float Y, float Width, float Height)
+{
+    internal DeltaCoding Coding => new(new Vector4(X, Y, Width, Height));
+
+    /// <summary>The four in order.</summary>
+    public static implicit operator OffsetUnits((float X, float Y, float Width, float Height) units) => new(units.X, units.Y, units.Width, units.Height);
+}
+
+/// <summary>
+/// Settings of a Faster R-CNN head (Ren et al., 2015; spec/collaborative-training.md §3.2). Its proposals are those of the model's region-proposal head.
+/// </summary>
 public record FasterRcnnConfig : AuxiliaryHeadConfig
 {
     /// <inheritdoc/>
@@ -23,8 +39,8 @@ public record FasterRcnnConfig : AuxiliaryHeadConfig
     /// <summary>Whether one box is predicted for all classes, not one for each.</summary>
     public bool IsClassAgnostic { get; init; }
 
-    /// <summary>Units of the predicted offsets: (x, y, width, height).</summary>
-    public DeltaCoding Coding { get; init; } = (0.1f, 0.1f, 0.2f, 0.2f);
+    /// <summary>Units of the predicted offsets.</summary>
+    public OffsetUnits Units { get; init; } = (0.1f, 0.1f, 0.2f, 0.2f);
 
     /// <summary>Weight of the cross entropy.</summary>
     public float ClassWeight { get; init; } = 1;
@@ -95,9 +111,10 @@ internal class FasterRcnnHead : AuxiliaryHead
         Proposals offered = Needed(proposals);
         Tensor hidden = boxHead.Hidden(Pool(maps, offered.Boxes, offered.Counts, Bins));
         Tensor scores = boxHead.Classes(hidden).Softmax().Slice(2, 0, frame.Classes);
-        Tensor boxes = boxHead.Offsets(hidden).DecodeDeltas(offered.Boxes, config.Coding, maps.ValidSizes);
+        Tensor boxes = boxHead.Offsets(hidden).DecodeDeltas(offered.Boxes, config.Units.Coding, maps.ValidSizes);
         return Suppression.DetectClasses(
-            boxes.Reshape(scores.Shape[0], scores.Shape[1], boxHead.BoxesPerRegion, 4), scores, config.Suppression, config.MaxDetections, config.ScoreThreshold, offered.Counts);
+            boxes.Reshape(scores.Shape[0], scores.Shape[1], boxHead.BoxesPerRegion, 4), scores, config.Suppression, config.MaxDetections, config.ScoreThreshold,
+            offered.Counts);
     }
 
     /// <summary>The object that each proposal answers for, before sampling.</summary>
@@ -129,7 +146,7 @@ internal class FasterRcnnHead : AuxiliaryHead
             deltas = deltas.Reshape(batch * most, boxHead.BoxesPerRegion, 4).GatherRows(positives.Labels.Reshape(-1, 1)).Reshape(batch, most, 4);
         }
 
-        return deltas.DecodeDeltas(positives.Boxes, config.Coding).BoxLoss(
+        return deltas.DecodeDeltas(positives.Boxes, config.Units.Coding).BoxLoss(
             positives.Targets, BoxLossKind.GIoU, LossReduction.Over(samples) with { Weight = config.BoxWeight }, positives.Weights);
     }
 

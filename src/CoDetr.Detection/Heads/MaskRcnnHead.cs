@@ -2,7 +2,9 @@ using CoDetr.Tensors;
 
 namespace CoDetr.Detection;
 
-/// <summary>Settings of a Mask R-CNN head (He et al., 2017): a Faster R-CNN head that learns masks too. Where the truth has none, an object's mask is its box.</summary>
+/// <summary>
+/// Settings of a Mask R-CNN head (He et al., 2017): a Faster R-CNN head that learns masks too. Where the truth has none, an object's mask is its box.
+/// </summary>
 public sealed record MaskRcnnConfig : FasterRcnnConfig
 {
     /// <inheritdoc/>

@@ -22,7 +22,11 @@ internal sealed class RegionBoxHead : Module
         boxes = Add("fc_reg", new Linear(config.Hidden, 4 * BoxesPerRegion, Initializer.Gaussian(0.001), Initializer.Zero));
         convs = Add("shared_convs", new ConvTower(frame.Width, config.Convs, hasNorm: true, Initializer.KaimingFanOut));
         first = Add("shared_fcs.0", new MapLinear(side, frame.Width, config.Hidden, Initializer.XavierUniform, Initializer.Zero));
-        further = [.. Enumerable.Range(1, config.FullyConnected - 1).Select(i => Add($"shared_fcs.{i}", new Linear(config.Hidden, config.Hidden, Initializer.XavierUniform, Initializer.Zero)))];
+        further =
+        [
+            .. Enumerable.Range(1, config.FullyConnected - 1).Select(i => Add(
+                $"shared_fcs.{i}", new Linear(config.Hidden, config.Hidden, Initializer.XavierUniform, Initializer.Zero))),
+        ];
     }
 
     /// <summary>Boxes that are predicted of a region: one for each class, or one for all.</summary>

@@ -28,7 +28,8 @@ internal static class SetPredictionLoss
     /// <param name="objects">The truth.</param>
     /// <param name="config">Weights and costs.</param>
     /// <param name="classWeights"><c>f32[classes]</c>; ones if null.</param>
-    internal static LossPart Decoder(QueryPredictions predictions, IReadOnlyList<QueryGroup> groups, MatchTruth objects, DetectorConfig config, Tensor? classWeights)
+    internal static LossPart Decoder(
+        QueryPredictions predictions, IReadOnlyList<QueryGroup> groups, MatchTruth objects, DetectorConfig config, Tensor? classWeights)
     {
         int layers = predictions.Logits.Count;
         Tensor logits = Tensor.Concat(0, [.. predictions.Logits]), boxes = Tensor.Concat(0, [.. predictions.Boxes]);
@@ -72,6 +73,7 @@ internal static class SetPredictionLoss
     internal static Tensor Match(Tensor logits, Tensor boxes, MatchTruth objects, DetectorConfig config)
     {
         using NoGrad off = NoGrad.Begin();
+        using Stage stage = Stage.Of("matching");
         return logits.MatchCost(boxes, objects, new MatchWeights(config.ClassCost, config.BoxCost, config.IouCost)).Hungarian(objects.Counts).Match;
     }
 

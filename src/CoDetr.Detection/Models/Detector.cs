@@ -28,7 +28,7 @@ public sealed class Detector : Module
         Config = config;
         backbone = Add("backbone", config.Backbone.Build());
         neck = Add("neck", config.Backbone.BuildNeck(config.Width, config.Levels));
-        head = Add<QueryHead>("query_head", config.Kind == QueryKind.Dino ? new DinoQueryHead(config) : config.Kind == QueryKind.Dino ? new DinoQueryHead(config) : (QueryHead)new DeformableQueryHead(config));
+        head = Add<QueryHead>("query_head", config.Kind == QueryKind.Dino ? new DinoQueryHead(config) : new DeformableQueryHead(config));
         auxiliary = Add("", new CollaborativeHeads(config));
     }
 
@@ -85,7 +85,7 @@ public sealed class Detector : Module
             predictions = head.Decode(encoded, groups, grid);
         }
 
-        using (Stage.Of("matching and losses"))
+        using (Stage.Of("losses of queries"))
         {
             Tensor? classWeights = Federated?.Classes(truth, draws);
             losses.Insert(0, Config.Kind == QueryKind.Deformable

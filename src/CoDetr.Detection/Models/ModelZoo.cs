@@ -11,10 +11,21 @@ public static class ModelZoo
         ["deformable-detr-r34"] = new(Deformable(FromScratch(34))),
         ["deformable-detr-r18"] = new(Deformable(FromScratch(18))),
         ["co-deformable-detr-r50"] = new(Deformable(new ResNetConfig()), Pair),
+        ["co-deformable-detr-swin-t"] = new(Deformable(SwinConfig.Tiny), Pair),
+        ["co-deformable-detr-swin-s"] = new(Deformable(SwinConfig.Small), Pair),
+        ["co-deformable-detr-swin-b"] = new(Deformable(SwinConfig.Base), Pair),
+        ["co-deformable-detr-swin-l"] = new(Deformable(SwinConfig.Large) with { Queries = 900, MaxDetections = 300 }, Pair),
         ["dino-r50"] = new(Dino(FromScratch(50) with { OutStages = [0, 1, 2, 3] }) with { UsesQuality = false, Suppression = null }),
         ["dino-4scale-r50"] = new(FourScales(Dino(FromScratch(50))) with { UsesQuality = false, Suppression = null }),
         ["co-dino-r50"] = new(Dino(new ResNetConfig { OutStages = [0, 1, 2, 3] }), Pair),
         ["co-dino-4scale-r50"] = new(FourScales(Dino(new ResNetConfig())), Pair),
+        ["co-dino-swin-l"] = new(Dino(SwinConfig.Large with { OutStages = [0, 1, 2, 3] }), Pair),
+        ["co-dino-vit-l"] = new(
+            Dino(VisionTransformerConfig.Large) with
+            {
+                Queries = 1500, MaxDetections = 1000, Denoising = new DenoisingSettings { Queries = 300, BoxNoise = 0.4f },
+            },
+            Pair),
 
         // The small form of golden/curves.md: learns digits of 96 pixels from scratch in minutes.
         ["deformable-detr-tiny"] = new(Tiny),

@@ -7,7 +7,7 @@ namespace CoDetr.Detection;
 /// <param name="References">The boxes that each layer starts from, with gradient, and those after the last: unit <c>f32[batch, queries, 4]</c>.</param>
 internal sealed record DinoDecoderOutput(Tensor[] States, Tensor[] References);
 
-/// <summary>A decoder whose queries stand where their boxes are: position is computed anew from the boxes before each layer (spec/model.md §6.2, §6.4).</summary>
+/// <summary>A decoder whose queries stand where their boxes are: their position is computed from these before each layer (spec/model.md §6.2, §6.4).</summary>
 internal sealed class DinoDecoder : Module
 {
     /// <summary>The smallest number whose logarithm is taken when boxes become logits.</summary>

@@ -84,7 +84,8 @@ internal sealed class DinoTransformer : Module
     }
 
     /// <summary>Runs the decoder over groups of queries.</summary>
-    internal DinoDecoderOutput Decode(EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, IReadOnlyList<BoxBranch> branches, TokenGrid grid, Tensor? blocked)
+    internal DinoDecoderOutput Decode(
+        EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, IReadOnlyList<BoxBranch> branches, TokenGrid grid, Tensor? blocked)
     {
         (Tensor content, _, Tensor reference) = QueryGroup.Join(groups);
         return decoder.Forward(content, encoded.Memory, reference, branches, grid, blocked);

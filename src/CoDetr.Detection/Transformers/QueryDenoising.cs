@@ -2,7 +2,7 @@ using CoDetr.Tensors;
 
 namespace CoDetr.Detection;
 
-/// <summary>Contrastive denoising (spec/model.md §7): queries near known objects that shall find back to them, and others farther away that shall not.</summary>
+/// <summary>Contrastive denoising (spec/model.md §7): queries near known objects that shall find back to them, and others farther off that shall not.</summary>
 internal static class QueryDenoising
 {
     /// <summary>How often each object is there as a positive and as a negative.</summary>

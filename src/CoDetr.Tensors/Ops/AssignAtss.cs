@@ -39,7 +39,8 @@ public static class AssignAtssOp
             anchors.Device.Launch(
                 Candidates, search, candidates, centers, use, boxes, counts, levels.Starts, batch, most, rows, levels.Count, perToken, nearest);
             anchors.Device.Launch(
-                Overlaps, Work.Teams((long)batch * most, ofTruth, cost: 30L * ofTruth), overlaps, candidates, anchors, centers, boxes, counts, batch, most, rows, ofTruth);
+                Overlaps, Work.Teams((long)batch * most, ofTruth, cost: 30L * ofTruth), overlaps, candidates, anchors, centers, boxes, counts,
+                batch, most, rows, ofTruth);
             anchors.Device.Launch(
                 Claim, Work.Teams((long)batch * levels.Count, nearest, cost: 4L * most * nearest),
                 index, best, overlaps, candidates, counts, batch, most, rows, levels.Count, nearest);

@@ -1,6 +1,8 @@
 namespace CoDetr.Tensors;
 
-/// <summary>Probabilistic anchor assignment: a mixture of two normal distributions parts good anchors from bad ones (spec/losses-and-assignment.md §5.6). No gradient.</summary>
+/// <summary>
+/// Probabilistic anchor assignment: a mixture of two normal distributions parts good anchors from bad ones (spec/losses-and-assignment.md §5.6). No gradient.
+/// </summary>
 public static class AssignPaaOp
 {
     private const int SearchScratch = 256 * (sizeof(double) + sizeof(float)); // least.h: a team's lots
@@ -66,7 +68,8 @@ public static class AssignPaaOp
                 Candidates, Work.Teams((long)batch * most * levels.Count, Math.Min(rows, 256), SearchScratch, 2L * rows / levels.Count),
                 candidates, first, losses, counts, levels.Starts, batch, most, rows, levels.Count, perToken, least);
             device.Launch(
-                Sort, Work.Teams((long)batch * most, ofTruth, cost: (long)ofTruth * ofTruth), sorted, values, sizes, candidates, losses, counts, batch, most, rows, ofTruth);
+                Sort, Work.Teams((long)batch * most, ofTruth, cost: (long)ofTruth * ofTruth), sorted, values, sizes, candidates, losses, counts,
+                batch, most, rows, ofTruth);
             (Tensor component, Tensor density, _) = values.FitMixture(sizes);
             device.Launch(
                 Keep, Work.Teams((long)batch * most, ofTruth), index, component, density, sorted, sizes, batch, most, rows, ofTruth);

@@ -23,7 +23,7 @@ public static class BlockedQueriesOp
             int queries = spans.Sum(span => span.Count), mainBegin = spans.Take(main).Sum(span => span.Count), begin = 0;
             Check.That(match is null || (match.Shape.Length == 2 && match.Shape[1] == queries), $"match must be [images, {queries}], got {match}.");
             int images = match?.Shape[0] ?? 1;
-            Tensor blocked = Tensor.Empty(match is null ? [queries, queries] : [images, queries, queries], DType.U8);
+            Tensor blocked = Tensor.Empty(match is null ? [queries, queries] : [images, queries, queries], DType.U8, match?.Device);
             foreach (QuerySpan span in spans)
             {
                 Check.That(span.Parts > 0 && span.Count % span.Parts == 0, $"{span.Count} queries do not fall into {span.Parts} groups.");

@@ -1,7 +1,7 @@
 namespace CoDetr.Tensors;
 
 /// <summary>
-/// The random numbers of denoising queries, each in [0, 1); row r · T + t belongs to copy r of object t, where the T objects of all pictures are counted through.
+/// The random numbers of denoising queries, each in [0, 1); row r · T + t is for copy r of object t, where the T objects of all pictures are counted through.
 /// </summary>
 /// <param name="Chance"><c>f32[rows]</c>: whether the label changes</param>
 /// <param name="Label"><c>f32[rows]</c>: the new label</param>

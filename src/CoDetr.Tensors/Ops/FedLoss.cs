@@ -7,7 +7,7 @@ public static class FedLossOp
 
     extension(Tensor labels)
     {
-        /// <summary>The classes that the pictures show, and others drawn without replacement, with chances in proportion to the root of their frequency.</summary>
+        /// <summary>The classes that the pictures show, and others drawn without replacement by the root of their frequency.</summary>
         /// <param name="counts"><c>i32[images]</c>: objects of each picture; this tensor is <c>i32[images, most]</c></param>
         /// <param name="frequencies"><c>f32[classes]</c>: pictures of the data set that show each; one of 0 is never drawn</param>
         /// <param name="numbers"><c>f32[classes]</c>: random numbers in [0, 1)</param>

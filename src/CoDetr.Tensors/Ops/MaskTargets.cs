@@ -8,8 +8,8 @@ public static class MaskTargetsOp
     extension(Tensor boxes)
     {
         /// <summary>
-        /// The part of its object's mask that each box shows, in bins: 1 where at least half of a bin is object, else 0 (spec/losses-and-assignment.md §9). This
-        /// tensor is corners in pixels, <c>f32[batch, boxes, 4]</c>; boxes are cut off at the picture.
+        /// The part of its object's mask that each box shows, in bins: 1 where at least half of a bin is object, else 0 (spec/losses-and-assignment.md §9).
+        /// This tensor is corners in pixels, <c>f32[batch, boxes, 4]</c>; boxes are cut off at the picture.
         /// </summary>
         /// <param name="objects">The object of each box, or a negative number (then zeros): <c>i32[batch, boxes]</c>.</param>
         /// <param name="truth">The objects' boxes, <c>f32[batch, most, 4]</c>: what an object covers where there are no masks.</param>
@@ -23,7 +23,9 @@ public static class MaskTargetsOp
             (int batch, int count) = (boxes.Shape[0], boxes.Shape[1]);
             Check.Type(objects, DType.I32);
             Check.Shape(objects, [batch, count]);
-            Check.That(truth.Shape.Length == 3 && truth.Shape[0] == batch && truth.Shape[2] == 4, $"truth must be [batch, most, 4] with batch = {batch}, got {truth.Shape}.");
+            Check.That(
+                truth.Shape.Length == 3 && truth.Shape[0] == batch && truth.Shape[2] == 4,
+                $"truth must be [batch, most, 4] with batch = {batch}, got {truth.Shape}.");
             Check.Shape(sizes, [batch, 2]);
             int most = truth.Shape[1];
             Check.That(

@@ -25,7 +25,9 @@ public static class PositiveQueriesOp
         /// suffice. Drawn are those with the smallest numbers, in the order of these; a member's number stands at its rank among its kind.
         /// </summary>
         /// <param name="length">Queries of each picture.</param>
-        /// <param name="boxes"><c>f32[batch, rows, 4]</c>, corners in pixels; this tensor is <c>i32[batch, rows]</c>: the truth, -1 for a negative, -2 for no candidate.</param>
+        /// <param name="boxes">
+        /// <c>f32[batch, rows, 4]</c>, corners in pixels; this tensor is <c>i32[batch, rows]</c>: the truth, -1 for a negative, -2 for no candidate.
+        /// </param>
         /// <param name="sizes"><c>f32[batch, 2]</c>: height and width of each picture.</param>
         /// <param name="perToken">Candidates that share a row of features.</param>
         /// <param name="positives">Numbers, <c>f32[batch, rows]</c>.</param>

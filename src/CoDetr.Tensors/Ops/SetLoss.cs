@@ -22,7 +22,7 @@ public static class SetLossOp
     extension(Tensor logits)
     {
         /// <summary>Class loss, L1 and 1 − generalised IoU, each summed over the pictures and over the predictions of a layer and group.</summary>
-        /// <param name="boxes">Unit boxes (cx, cy, w, h): <c>real[problems, predictions, 4]</c>; this tensor is <c>real[problems, predictions, classes]</c>.</param>
+        /// <param name="boxes">Unit boxes (cx, cy, w, h): <c>real[problems, predictions, 4]</c>; this is <c>real[problems, predictions, classes]</c>.</param>
         /// <param name="match"><c>i32[problems, predictions]</c>: object of the picture, -1 background, -2 counts nowhere.</param>
         /// <param name="truth">Problem p belongs to layer p / pictures and to picture p modulo pictures.</param>
         /// <param name="groups">How the predictions lie.</param>

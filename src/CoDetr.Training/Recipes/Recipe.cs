@@ -25,6 +25,9 @@ public sealed record Recipe
     /// <summary>The file of ImageNet weights that the backbone starts from; null: it starts afresh.</summary>
     public string? Backbone { get; init; }
 
+    /// <summary>Whether only some classes take part in a step's class losses: for data sets with many rare ones (paper, §4.3).</summary>
+    public bool FederatedLoss { get; init; }
+
     /// <summary>Passes over the data.</summary>
     public int Epochs { get; init; } = 12;
 

@@ -7,8 +7,7 @@ namespace CoDetr.Golden.Claims;
 /// <summary>One-to-many assignment.</summary>
 internal static class AssignmentClaims
 {
-    internal static IReadOnlyList<Claim> List { get; } =
-        [new("assign/atss_*", Atss), new("assign/fcos_*", Points), new("assign/gmm_*", Mixture), new("assign/paa_*", Paa)];
+    internal static IReadOnlyList<Claim> List { get; } = [new("assign/atss_*", Atss), new("assign/fcos_*", Points), new("assign/gmm_*", Mixture)];
 
     /// <summary>A size of each picture of a case: <c>img_shape</c> or <c>pad_shape</c>.</summary>
     internal static ImageSize[] Sizes(GoldenCase golden, string which) =>
@@ -105,50 +104,5 @@ internal static class AssignmentClaims
         Assignment kept = PaaAssigner.Assign(
             new Assignment(Tensor.Zeros([1, n], DType.I32)), values, new FeatureLevels([(1, n)]), 1, Truth.From([[0f, 0, 1, 1]], [[0]]), n);
         golden.Compare<int>("pos_inds", [.. kept.Index.ToArray<int>().Index().Where(i => i.Item == 0).Select(i => i.Index)]);
-    }
-
-    private static void Paa(GoldenCase golden)
-    {
-        (int Height, int Width)[] maps = [.. golden.Config.GetProperty("featmap_sizes").EnumerateArray().Select(m => (m[0].GetInt32(), m[1].GetInt32()))];
-        ImageSize[] padded = Sizes(golden, "pad_shape");
-        FeatureLevels levels = new(maps);
-        Tensor anchors = levels.Anchors(new AnchorShape(8, 1, [1]), (8, 8)), valid = levels.ValidPriors(ImageBatch.Upload(padded), (8, 8));
-        Tensor Rows(string kind) => Tensor.Concat(1, [.. maps.Select((_, l) => golden.ChannelsLast($"{kind}.{l}")).Select(
-            map => map.Reshape(padded.Length, map.Shape[1] * map.Shape[2], map.Shape[3]))]);
-        (Tensor logits, Tensor corners) = (Rows("cls_scores"), Rows("bbox_preds").DecodeDeltas(anchors, (0.1f, 0.1f, 0.2f, 0.2f)));
-        Truth truth = HeadClaims.Objects(golden, padded.Length);
-        int classes = golden.Config.GetProperty("num_classes").GetInt32();
-        Assignment first = new MaxIouAssigner(new MaxIouSettings(0.1f, 0.1f, 0, true)).Assign(anchors, valid, null, truth);
-        AssignmentTargets before = AssignmentTargets.Of(first, truth, classes);
-        Tensor losses = logits.FocalLoss(before.Labels, LossReduction.None).Sum(-1) + (corners.BoxLoss(before.Boxes, BoxLossKind.GIoU, LossReduction.None) * 1.3f);
-        Assignment kept = PaaAssigner.Assign(first, losses, levels, 1, truth, golden.Config.GetProperty("topk").GetInt32());
-        AssignmentTargets after = AssignmentTargets.Of(kept, truth, classes);
-        ComparePaa(golden, first.Index.ToArray<int>(), before, losses.ToArray(), after);
-
-        Tensor overlaps = corners.AlignedOverlap(after.Boxes) * after.Positive;
-        golden.Compare("loss.loss_cls", logits.FocalLoss(after.Labels, LossReduction.Over(after.Positives, padded.Length)));
-        golden.Compare("loss.loss_bbox", corners.BoxLoss(after.Boxes, BoxLossKind.GIoU, LossReduction.Over(overlaps.SumAll(), 0) with { Weight = 1.3f }, overlaps));
-        golden.Compare("loss.loss_iou", Rows("iou_preds").BinaryCrossEntropy(overlaps, LossReduction.Over(after.Positives) with { Weight = 0.5f }, after.Positive));
-    }
-
-    private static void ComparePaa(GoldenCase golden, int[] first, AssignmentTargets before, float[] losses, AssignmentTargets after)
-    {
-        int rows = before.Labels.Shape[1];
-        for (int b = 0; b < before.Labels.Shape[0]; b++)
-        {
-            T[] Own<T>(Tensor x)
-                where T : unmanaged => x.Slice(0, b, 1).ToArray<T>();
-            int[] positives = [.. Enumerable.Range(0, rows).Where(row => first[(b * rows) + row] >= 0)];
-            float[] kept = Own<float>(after.Positive);
-            golden.Compare<int>($"first.labels.{b}", Own<int>(before.Labels));
-            golden.Compare<float>($"first.bbox_targets.{b}", Own<float>(before.Boxes));
-            golden.Compare<int>($"pos_inds.{b}", positives);
-            golden.Compare<int>($"pos_gt_index.{b}", [.. positives.Select(row => first[(b * rows) + row])]);
-            golden.Compare<float>($"pos_losses.{b}", [.. positives.Select(row => losses[(b * rows) + row])]);
-            golden.Compare<int>($"labels.{b}", Own<int>(after.Labels));
-            golden.Compare<float>($"label_weights.{b}", [.. Own<int>(after.Labels).Select(label => label < 0 ? 0f : 1f)]);
-            golden.Compare<float>($"bbox_weights.{b}", [.. kept.SelectMany(k => Enumerable.Repeat(k, 4))]);
-            golden.Compare<float>($"num_pos.{b}", [kept.Sum()]);
-        }
     }
 }

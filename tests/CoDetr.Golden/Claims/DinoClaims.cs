@@ -79,12 +79,13 @@ internal static class DinoClaims
                 BoxNoise = config.GetProperty("box_noise").GetSingle(),
             },
         };
-        JsonElement[] metas = [.. config.GetProperty("img_metas").EnumerateArray()];
-        Truth truth = HeadClaims.Objects(golden, metas.Length);
-        Tensor sizes = ImageBatch.Upload([.. metas.Select(meta => new ImageSize(meta.GetProperty("img_shape")[0].GetInt32(), meta.GetProperty("img_shape")[1].GetInt32()))]);
+        JsonElement[] shapes = [.. config.GetProperty("img_metas").EnumerateArray().Select(meta => meta.GetProperty("img_shape"))];
+        Truth truth = HeadClaims.Objects(golden, shapes.Length);
+        Tensor sizes = ImageBatch.Upload([.. shapes.Select(shape => new ImageSize(shape[0].GetInt32(), shape[1].GetInt32()))]);
         Dictionary<string, Tensor> numbers = [];
         DenoisingDraws.Add(numbers, golden, [.. golden.Names("random_draws")], detector, truth.Objects);
-        QueryGroup group = QueryDenoising.Make(detector.Denoising, golden.Tensor("label_embedding"), truth, sizes, DType.F32, Draws.Given(numbers).For("denoising"))!;
+        QueryGroup group = QueryDenoising.Make(
+            detector.Denoising, golden.Tensor("label_embedding"), truth, sizes, DType.F32, Draws.Given(numbers).For("denoising"))!;
         golden.Compare("label_query", group.Content);
         golden.Compare("bbox_query", group.Reference.InverseSigmoid());
         golden.Compare("attn_mask", Tensor.BlockedQueries([group.Span, new QuerySpan(queries)], main: 1));
@@ -98,11 +99,14 @@ internal static class DinoClaims
         (ImageSize[] sizes, _) = HeadClaims.Pictures(golden);
         Shape shape = golden.ShapeOf("cls");
         (int layers, int pad) = (shape[0], golden.Config.GetProperty("pad_size").GetInt32());
-        Tensor logits = golden.Tensor("cls", true), boxes = golden.Tensor("box", true), encoderLogits = golden.Tensor("enc_cls", true), encoderBoxes = golden.Tensor("enc_box", true);
+        Tensor logits = golden.Tensor("cls", true), boxes = golden.Tensor("box", true);
+        Tensor encoderLogits = golden.Tensor("enc_cls", true), encoderBoxes = golden.Tensor("enc_box", true);
         Tensor[] Split(Tensor x) => [.. Enumerable.Range(0, layers).Select(i => x.Slice(0, i, 1).Reshape(x.Shape[1], x.Shape[2], x.Shape[3]))];
         Truth truth = HeadClaims.Objects(golden, sizes.Length);
         Tensor validSizes = ImageBatch.Upload(sizes), embedding = Tensor.Zeros([shape[3], 1]);
-        QueryGroup denoising = QueryDenoising.Make(new() { Groups = golden.Config.GetProperty("num_dn_group").GetInt32() }, embedding, truth, validSizes, DType.F32, Draws.Given(new Dictionary<string, Tensor>()))!;
+        DenoisingSettings settings = new() { Groups = golden.Config.GetProperty("num_dn_group").GetInt32() };
+        Draws none = Draws.Given(new Dictionary<string, Tensor>());
+        QueryGroup denoising = QueryDenoising.Make(settings, embedding, truth, validSizes, DType.F32, none)!;
         golden.Require(denoising.Span.Count == pad, "the number of denoising queries");
         QueryGroup main = new(default, boxes, null, boxes, null, new QuerySpan(shape[2] - pad));
         MatchTruth objects = SetPredictionLoss.ToMatch(truth, validSizes);

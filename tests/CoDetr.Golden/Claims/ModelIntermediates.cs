@@ -64,6 +64,13 @@ internal static class ModelIntermediates
             golden.Compare<float>(name + "label_weights", [.. index.Select(k => k == Assignment.Ignored ? 0f : 1f)]);
             golden.Compare<float>(name + "bbox_weights", [.. index.SelectMany(k => Enumerable.Repeat(k >= 0 ? 1f : 0f, 4))]);
             golden.Compare(name + "feats", positives[head].Features);
+            if (golden.Has(name + "attn_masks"))
+            {
+                // The reference repeats the mask for each attention head.
+                byte[][] masks = [.. Tensor.BlockedQueries([new QuerySpan(length)], 0, positives[head].Assignment.Index).ToArray<byte>().Chunk(length * length)];
+                int copies = golden.ShapeOf(name + "attn_masks")[0] / masks.Length;
+                golden.Compare<byte>(name + "attn_masks", [.. masks.SelectMany(mask => Enumerable.Repeat(mask, copies)).SelectMany(mask => mask)]);
+            }
         }
     }
 

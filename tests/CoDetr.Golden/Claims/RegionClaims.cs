@@ -26,9 +26,11 @@ internal static class RegionClaims
             BoxWeight = WeightOf(head, "loss_bbox"),
             Samples = sampler.GetProperty("num").GetInt32(),
             Training = new ProposalSettings(
-                offered.GetProperty("nms_pre").GetInt32(), offered.GetProperty("max_per_img").GetInt32(), offered.GetProperty("nms").GetProperty("iou_threshold").GetSingle()),
+                offered.GetProperty("nms_pre").GetInt32(), offered.GetProperty("max_per_img").GetInt32(),
+                offered.GetProperty("nms").GetProperty("iou_threshold").GetSingle()),
         };
-        RegionProposalHead rpn = new RegionProposalHead(config, new HeadFrame(1, maps.Maps[0].Shape[3], maps.Maps.Count, FirstStride(head.GetProperty("anchor_generator")))).Filled(golden);
+        int stride = head.GetProperty("anchor_generator").GetProperty("strides")[0].GetInt32();
+        RegionProposalHead rpn = new RegionProposalHead(config, new HeadFrame(1, maps.Maps[0].Shape[3], maps.Maps.Count, stride)).Filled(golden);
         Draws draws = DrawsOf(golden, rpn.Assign(maps, truth), config.Samples, sampler.GetProperty("pos_fraction").GetDouble());
         (IReadOnlyList<NamedLoss> losses, Proposals proposals) = rpn.Train(maps, truth, draws);
         foreach (NamedLoss loss in losses)
@@ -99,12 +101,13 @@ internal static class RegionClaims
 
     private static (FasterRcnnConfig Config, HeadFrame Frame) HeadOf(GoldenCase golden, FeatureMaps maps)
     {
-        JsonElement head = golden.Config.GetProperty("head"), box = head.GetProperty("bbox_head"), stds = box.GetProperty("bbox_coder").GetProperty("target_stds");
+        JsonElement head = golden.Config.GetProperty("head"), box = head.GetProperty("bbox_head");
+        JsonElement stds = box.GetProperty("bbox_coder").GetProperty("target_stds");
         FasterRcnnConfig config = new()
         {
             Hidden = box.GetProperty("fc_out_channels").GetInt32(),
             IsClassAgnostic = box.GetProperty("reg_class_agnostic").GetBoolean(),
-            Coding = (stds[0].GetSingle(), stds[1].GetSingle(), stds[2].GetSingle(), stds[3].GetSingle()),
+            Units = (stds[0].GetSingle(), stds[1].GetSingle(), stds[2].GetSingle(), stds[3].GetSingle()),
             ClassWeight = WeightOf(box, "loss_cls"),
             BoxWeight = WeightOf(box, "loss_bbox"),
         };
@@ -136,8 +139,10 @@ internal static class RegionClaims
     private static FeatureMaps MapsOf(GoldenCase golden)
     {
         JsonElement[] metas = [.. golden.Config.GetProperty("img_metas").EnumerateArray()];
-        Tensor Sizes(string name) => ImageBatch.Upload([.. metas.Select(meta => new ImageSize(meta.GetProperty(name)[0].GetInt32(), meta.GetProperty(name)[1].GetInt32()))]);
-        Tensor[] maps = [.. golden.Names("inputs").Where(name => name.StartsWith("feat.", StringComparison.Ordinal)).Select(name => golden.ChannelsLast(name, requiresGrad: true))];
+        Tensor Sizes(string name) => ImageBatch.Upload(
+            [.. metas.Select(meta => meta.GetProperty(name)).Select(size => new ImageSize(size[0].GetInt32(), size[1].GetInt32()))]);
+        IEnumerable<string> names = golden.Names("inputs").Where(name => name.StartsWith("feat.", StringComparison.Ordinal));
+        Tensor[] maps = [.. names.Select(name => golden.ChannelsLast(name, requiresGrad: true))];
         return new FeatureMaps(maps, new FeatureLevels(maps.Select(map => (map.Shape[1], map.Shape[2]))), Sizes("img_shape"), Sizes("pad_shape"));
     }
 
@@ -191,10 +196,11 @@ internal static class RegionClaims
             }
         }
 
-        return Draws.Given(new Dictionary<string, Tensor> { ["positives"] = Tensor.From(positives, [batch, rows]), ["negatives"] = Tensor.From(negatives, [batch, rows]) });
+        return Draws.Given(new Dictionary<string, Tensor>
+        {
+            ["positives"] = Tensor.From(positives, [batch, rows]), ["negatives"] = Tensor.From(negatives, [batch, rows]),
+        });
     }
-
-    private static int FirstStride(JsonElement anchors) => anchors.GetProperty("strides")[0].GetInt32();
 
     private static float WeightOf(JsonElement head, string loss) => head.GetProperty(loss).GetProperty("loss_weight").GetSingle();
 }

@@ -17,6 +17,7 @@ internal static class TransformerClaims
         new("modules/reference_points", ReferencePoints),
         new("modules/two_stage_proposals", Proposals),
         new("modules/co_deformable_transformer", Transformer),
+        new("modules/co_deformable_forward_aux_head1", AuxiliaryQueries),
     ];
 
     private static void Attention(GoldenCase golden)
@@ -161,6 +162,42 @@ internal static class TransformerClaims
         }
     }
 
+    /// <summary>Positive queries of the second of two heads, alone in the decoder.</summary>
+    private static void AuxiliaryQueries(GoldenCase golden)
+    {
+        const int layers = 2, head = 1;
+        DetectorConfig config = ConfigOf(golden) with
+        {
+            EncoderLayers = 0,
+            DecoderLayers = layers,
+            FeedForward = golden.ShapeOf("w.transformer.decoder.layers.0.ffns.0.layers.1.weight")[1],
+            Auxiliary = [new AtssConfig(), new AtssConfig()],
+        };
+        DeformableTransformer transformer = new DeformableTransformer(config).Filled(golden, "w.transformer.");
+        BoxBranch[] branches = [.. Enumerable.Range(0, layers).Select(i => new BoxBranch(config.Width).Filled(golden, $"w.reg_branches.{i}."))];
+        Tensor[] levels = [.. Enumerable.Range(0, config.Levels).Select(i => golden.ChannelsLast($"feat.{i}", true))];
+        Tensor memory = Tensor.Concat(1, [.. levels.Select(level => level.Reshape(level.Shape[0], -1, config.Width))]);
+        Tensor boxes = golden.Tensor("pos_anchors"), features = golden.Tensor("pos_feats", true);
+        PositiveQueries positives = new(boxes, new Assignment(Tensor.Zeros([boxes.Shape[0], boxes.Shape[1]], DType.I32)), features);
+        EncoderOutput encoded = new(memory, memory, memory, boxes);
+        DecoderOutput output = transformer.Decode(encoded, [transformer.PositiveGroup(positives, head, DType.F32)], branches, GridOfMasks(golden), null);
+        Tensor states = Tensor.Stack(0, output.States).Permute(0, 2, 1, 3), references = Tensor.Stack(0, output.References);
+        golden.Compare("states", states);
+        golden.Compare("references", references);
+        Weights.Backward((states, golden.Tensor("gradout.states")), (references, golden.Tensor("gradout.references")));
+        for (int i = 0; i < levels.Length; i++)
+        {
+            golden.CompareChannelsLast($"grad.feat.{i}", levels[i].Grad);
+        }
+
+        golden.Compare("grad.pos_feats", features.Grad);
+        transformer.CompareGradients(golden, "w.transformer.");
+        for (int i = 0; i < layers; i++)
+        {
+            branches[i].CompareGradients(golden, $"w.reg_branches.{i}.");
+        }
+    }
+
     internal static DetectorConfig ConfigOf(GoldenCase golden)
     {
         JsonElement config = golden.Config;
@@ -170,7 +207,7 @@ internal static class TransformerClaims
             Width = config.GetProperty("embed").GetInt32(),
             Heads = config.GetProperty("heads").GetInt32(),
             Levels = config.GetProperty("levels").GetInt32(),
-            FeedForward = config.GetProperty("ff").GetInt32(),
+            FeedForward = config.TryGetProperty("ff", out JsonElement hidden) ? hidden.GetInt32() : 0,
         };
     }
 

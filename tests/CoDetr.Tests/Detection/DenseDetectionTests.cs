@@ -20,6 +20,7 @@ public sealed class DenseDetectionTests
         PlainPredictions plain = kind.Predictions(scene, 21);
         HeadDetections found = head.Detect(kind.Upload(scene, plain), scene.Pyramid());
         (float[] boxes, float[] scores, int[] labels, int[] counts) = (found.Boxes.ToArray(), found.Scores.ToArray(), found.Labels.ToArray<int>(), found.Counts.ToArray<int>());
+        DeviceUnderTest.AssertNoFindings(name);
         DenseReference reference = kind.Reference(scene, plain);
         for (int image = 0; image < scene.Batch; image++)
         {

@@ -32,6 +32,7 @@ public sealed class DenseHeadTests
         IReadOnlyList<NamedLoss> losses = head.Train(scene.Pyramid(leaves), null, scene.Truth, Draws.Given(new Dictionary<string, Tensor>())).Losses;
         double[] factors = [.. Normal(random, reference.Slots).Select(x => 1 + (0.3 * x))];
         (Tensor.Concat(0, [.. losses.Select(loss => loss.Values.Reshape(-1))]) * Tensor.From<float>([.. factors.Select(f => (float)f)])).SumAll().Backward();
+        DeviceUnderTest.AssertNoFindings(name);
         double Total() => reference.Values(new DenseForward(kind, weights, Width).Predict(scene, maps)).Zip(factors, (value, factor) => value * (float)factor).Sum();
         foreach ((string what, double[] values, float[] gradient) in maps.Zip(leaves, (m, l) => ("map", m, l.Grad!.ToArray()))
             .Concat(head.NamedParameters().Select(p => (p.Name, weights[p.Name], p.Parameter.ExportGrad()))))

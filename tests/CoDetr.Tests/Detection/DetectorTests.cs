@@ -96,7 +96,9 @@ public sealed class DetectorTests
     {
         using StepScope scope = StepScope.Begin();
         using NoGrad off = NoGrad.Begin();
-        QueryPredictions found = model.Predict(new ImageBatch(Tensor.From<float>([.. images.SelectMany(i => i)], [images.Length, 64, 80, 3]), sizes));
+        ImageBatch batch = new(Tensor.From<float>([.. images.SelectMany(i => i)], [images.Length, 64, 80, 3]), sizes);
+        (EncoderOutput encoded, TokenGrid grid) = model.Encode(batch, null);
+        QueryPredictions found = model.Head.Predict(encoded, grid);
         float[] logits = found.Logits[^1].ToArray(), boxes = found.Boxes[^1].ToArray();
         int n = images.Length;
         return [.. Enumerable.Range(0, n).Select(i => (logits.Chunk(logits.Length / n).ElementAt(i), boxes.Chunk(boxes.Length / n).ElementAt(i)))];

@@ -6,7 +6,11 @@ namespace CoDetr.Tests.Detection;
 /// <summary>Every dense head on every awkward kind of scene: losses, gradients and candidates are the plain reference's, detections are sound.</summary>
 public sealed class HeadEdgeTests
 {
-    public static TheoryData<string, string> Cases => [.. from kind in DenseKind.All from scene in HeadScene.All select (kind.Name, scene.Name)];
+    private static readonly string[] OnAGpu = ["no object in one picture", "no object at all", "identical boxes", "a level of one cell", "one cell alone"];
+
+    /// <summary>All of them on the CPU; of a GPU, which may be one that software plays, some.</summary>
+    public static TheoryData<string, string> Cases =>
+        [.. from kind in DenseKind.All from scene in HeadScene.All where Device.Default is CpuDevice || OnAGpu.Contains(scene.Name) select (kind.Name, scene.Name)];
 
     [Theory, MemberData(nameof(Cases))]
     public void LossesAndGradientsAreTheReferences(string head, string scene) => Compare(DenseKind.Of(head), HeadScene.All.Single(s => s.Name == scene));
@@ -37,6 +41,7 @@ public sealed class HeadEdgeTests
         double[] factors = [.. expected.Select((_, i) => (double)(1 + (0.25f * (i % 5))))];
         (Tensor.Concat(0, [.. output.Losses.Select(loss => loss.Values.Reshape(-1))]) * Tensor.From<float>([.. factors.Select(f => (float)f)])).SumAll().Backward();
         CheckGradients(found, plain, reference, factors);
+        DeviceUnderTest.AssertNoFindings($"{kind.Name}, {scene.Name}");
     }
 
     private static void CheckCandidates(PositiveCandidates candidates, DenseReference reference, DenseKind kind)
@@ -97,6 +102,7 @@ public sealed class HeadEdgeTests
         HeadDetections found = head.Detect(kind.Upload(scene, kind.Predictions(scene, 8)), scene.Pyramid());
         (float[] boxes, float[] scores, int[] labels, int[] counts) = (found.Boxes.ToArray(), found.Scores.ToArray(), found.Labels.ToArray<int>(), found.Counts.ToArray<int>());
         int most = found.Scores.Shape[1];
+        DeviceUnderTest.AssertNoFindings($"{kind.Name}, {scene.Name}");
         for (int image = 0; image < scene.Batch; image++)
         {
             Assert.InRange(counts[image], 1, most);

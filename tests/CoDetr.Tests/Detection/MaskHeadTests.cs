@@ -60,27 +60,29 @@ public sealed class MaskHeadTests
                 "bbox_head.fc_cls.weight [81, 1024]", "bbox_head.fc_cls.bias [81]", "bbox_head.fc_reg.weight [320, 1024]", "bbox_head.fc_reg.bias [320]",
                 "bbox_head.shared_fcs.0.weight [1024, 12544]", "bbox_head.shared_fcs.0.bias [1024]", "bbox_head.shared_fcs.1.weight [1024, 1024]",
                 "bbox_head.shared_fcs.1.bias [1024]",
-                .. Enumerable.Range(0, 4).SelectMany(i => new[] { $"mask_head.convs.{i}.conv.weight [256, 256, 3, 3]", $"mask_head.convs.{i}.conv.bias [256]" }),
+                .. Four(i => [$"mask_head.convs.{i}.conv.weight [256, 256, 3, 3]", $"mask_head.convs.{i}.conv.bias [256]"]),
                 "mask_head.upsample.weight [256, 256, 2, 2]", "mask_head.upsample.bias [256]", "mask_head.conv_logits.weight [80, 256, 1, 1]",
                 "mask_head.conv_logits.bias [80]",
             ],
             Names(masks));
-        using FasterRcnnHead one = (FasterRcnnHead)new FasterRcnnConfig { Convs = 4, FullyConnected = 1, IsClassAgnostic = true }.Build(new HeadFrame(80, 256, 6, 4));
+        FasterRcnnConfig convolutions = new() { Convs = 4, FullyConnected = 1, IsClassAgnostic = true };
+        using FasterRcnnHead one = (FasterRcnnHead)convolutions.Build(new HeadFrame(80, 256, 6, 4));
         Assert.Equal(
             [
                 "bbox_head.fc_cls.weight [81, 1024]", "bbox_head.fc_cls.bias [81]", "bbox_head.fc_reg.weight [4, 1024]", "bbox_head.fc_reg.bias [4]",
-                .. Enumerable.Range(0, 4).SelectMany(i => new[]
-                {
-                    $"bbox_head.shared_convs.{i}.conv.weight [256, 256, 3, 3]", $"bbox_head.shared_convs.{i}.gn.weight [256]", $"bbox_head.shared_convs.{i}.gn.bias [256]",
-                }),
+                .. Four(i =>
+                [
+                    $"bbox_head.shared_convs.{i}.conv.weight [256, 256, 3, 3]", $"bbox_head.shared_convs.{i}.gn.weight [256]",
+                    $"bbox_head.shared_convs.{i}.gn.bias [256]",
+                ]),
                 "bbox_head.shared_fcs.0.weight [1024, 12544]", "bbox_head.shared_fcs.0.bias [1024]",
             ],
             Names(one));
         using RegionProposalHead rpn = new(new RegionProposalConfig(), new HeadFrame(80, 256, 5, 8));
         Assert.Equal(
             [
-                "rpn_conv.weight [256, 256, 3, 3]", "rpn_conv.bias [256]", "rpn_cls.weight [9, 256, 1, 1]", "rpn_cls.bias [9]", "rpn_reg.weight [36, 256, 1, 1]",
-                "rpn_reg.bias [36]",
+                "rpn_conv.weight [256, 256, 3, 3]", "rpn_conv.bias [256]", "rpn_cls.weight [9, 256, 1, 1]", "rpn_cls.bias [9]",
+                "rpn_reg.weight [36, 256, 1, 1]", "rpn_reg.bias [36]",
             ],
             Names(rpn));
     }
@@ -98,6 +100,8 @@ public sealed class MaskHeadTests
             Assert.True(isTurned != parameter.Value.ToArray().SequenceEqual(numbers), name); // theirs channels first, ours last
         }
     }
+
+    private static IEnumerable<string> Four(Func<int, string[]> names) => Enumerable.Range(0, 4).SelectMany(names);
 
     private static string[] Names(Module module) => [.. module.NamedParameters().Select(p => $"{p.Name} {p.Parameter.CheckpointShape}")];
 
@@ -125,7 +129,8 @@ public sealed class MaskHeadTests
 
     /// <summary>Weights in the checkpoint's layout; maps channels last.</summary>
     private sealed record Scalar(
-        Dictionary<string, double[]> Weights, double[][] Maps, (int Height, int Width)[] Sizes, (int Image, double[] Box, int Label, float[] Target)[] Positives, int Stride)
+        Dictionary<string, double[]> Weights, double[][] Maps, (int Height, int Width)[] Sizes, (int Image, double[] Box, int Label, float[] Target)[] Positives,
+        int Stride)
     {
         private const int Width = 4;
 
@@ -134,14 +139,15 @@ public sealed class MaskHeadTests
             int rows = candidates.Boxes.Shape[1];
             (int[] index, float[] boxes, int[] labels) = (candidates.Assignment.Index.ToArray<int>(), candidates.Boxes.ToArray(), truth.Labels.ToArray<int>());
             float[] targets = candidates.Boxes.MaskTargets(candidates.Assignment.Index, truth.Boxes, truth.Masks, maps.ValidSizes, Side).ToArray();
+            (int Image, double[] Box, int Label, float[] Target) Positive(int r) => (
+                r / rows, Doubles(boxes[(4 * r)..((4 * r) + 4)]), labels[(r / rows * truth.Labels.Shape[1]) + index[r]],
+                targets[(r * Side * Side)..((r + 1) * Side * Side)]);
+            IEnumerable<(string Name, Parameter Parameter)> own = head.NamedParameters().Where(p => p.Name.StartsWith("mask_head.", StringComparison.Ordinal));
             return new Scalar(
-                head.NamedParameters().Where(p => p.Name.StartsWith("mask_head.", StringComparison.Ordinal)).ToDictionary(p => p.Name, p => Doubles(p.Parameter.Export())),
+                own.ToDictionary(p => p.Name, p => Doubles(p.Parameter.Export())),
                 [.. maps.Maps.Take(scene.Frame.Levels - 1).Select(map => Doubles(map.ToArray()))],
                 [.. maps.Maps.Select(map => (map.Shape[1], map.Shape[2]))],
-                [
-                    .. Enumerable.Range(0, index.Length).Where(r => index[r] >= 0).Select(r => (
-                        r / rows, Doubles(boxes[(4 * r)..((4 * r) + 4)]), labels[(r / rows * truth.Labels.Shape[1]) + index[r]], targets[(r * Side * Side)..((r + 1) * Side * Side)])),
-                ],
+                [.. Enumerable.Range(0, index.Length).Where(r => index[r] >= 0).Select(Positive)],
                 scene.Frame.FirstStride);
         }
 
@@ -178,7 +184,7 @@ public sealed class MaskHeadTests
         /// <summary>3×3 with bias and ReLU.</summary>
         private double[] Conv(double[] map)
         {
-            (double[] weight, double[] bias, double[] y) = (Weights["mask_head.convs.0.conv.weight"], Weights["mask_head.convs.0.conv.bias"], new double[map.Length]);
+            double[] weight = Weights["mask_head.convs.0.conv.weight"], bias = Weights["mask_head.convs.0.conv.bias"], y = new double[map.Length];
             for (int i = 0; i < y.Length; i++)
             {
                 (int row, int column, int o) = (i / Width / Bins, i / Width % Bins, i % Width);

@@ -23,7 +23,8 @@ internal sealed record RegionScene
 
     internal HeadFrame Frame => new(Classes, Width, Levels: 4, FirstStride);
 
-    internal Truth Truth() => CoDetr.Detection.Truth.From(Boxes, [.. Boxes.Select(own => Enumerable.Range(0, own.Length / 4).Select(i => i * 7 % Classes).ToArray())]);
+    internal Truth Truth() =>
+        CoDetr.Detection.Truth.From(Boxes, [.. Boxes.Select(own => Enumerable.Range(0, own.Length / 4).Select(i => i * 7 % Classes).ToArray())]);
 
     internal FeatureMaps Maps()
     {
@@ -53,13 +54,14 @@ internal sealed record RegionScene
         {
             for (int i = 0; i < count; i++)
             {
-                float[] own = i * 4 < Boxes[image].Length * 2 ? Moved(Boxes[image].AsSpan(i * 4 % Boxes[image].Length, 4), random) : Anywhere(Sizes[image], random);
+                int objects = Boxes[image].Length / 4;
+                float[] own = i < 2 * objects ? Moved(Boxes[image].AsSpan(i % objects * 4, 4), random) : Anywhere(Sizes[image], random);
                 own.CopyTo(boxes, ((image * count) + i) * 4);
             }
         }
 
-        return new Proposals(
-            Tensor.From(boxes, [Sizes.Length, count, 4]), Tensor.Zeros([Sizes.Length, count]), Tensor.From([.. Enumerable.Range(0, Sizes.Length).Select(i => count - (3 * i))]));
+        int[] counts = [.. Enumerable.Range(0, Sizes.Length).Select(i => count - (3 * i))];
+        return new Proposals(Tensor.From(boxes, [Sizes.Length, count, 4]), Tensor.Zeros([Sizes.Length, count]), Tensor.From(counts));
     }
 
     internal static Draws Draws() => CoDetr.Detection.Draws.From(Tensor.From(3, 4));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CoDetr.Detection;
 using CoDetr.Tensors;
 
@@ -18,7 +19,10 @@ public sealed class RoiHeadTests
         ["no object in one picture"] = new() { Boxes = [[], [20, 30, 60, 110]] },
         ["no object at all"] = new() { Boxes = [[], []] },
         ["one object"] = new() { Sizes = [new(96, 128)], Boxes = [[12, 10, 70, 60]] },
-        ["more positives than the cap"] = new() { Boxes = [[.. Enumerable.Range(0, 12).SelectMany(i => new float[] { 8 * i, 5, (8 * i) + 30, 80 })], [20, 30, 60, 110]] },
+        ["more positives than the cap"] = new()
+        {
+            Boxes = [[.. Enumerable.Range(0, 12).SelectMany(i => new float[] { 8 * i, 5, (8 * i) + 30, 80 })], [20, 30, 60, 110]],
+        },
         ["one pixel"] = new() { Boxes = [[40, 40, 41, 41], [0, 0, 1, 1, 95, 127, 96, 128]] },
         ["over the border"] = new() { Boxes = [[-30, -20, 40, 50, 90, 60, 190, 150], [20, 30, 260, 310]] },
         ["identical boxes"] = new() { Boxes = [[12, 10, 70, 60, 12, 10, 70, 60, 12, 10, 70, 60], [20, 30, 60, 110, 20, 30, 60, 110]] },
@@ -42,14 +46,16 @@ public sealed class RoiHeadTests
         (IReadOnlyList<NamedLoss> ofRpn, Proposals proposals) = rpn.Train(maps, truth, RegionScene.Draws().For("rpn"));
         HeadOutput output = head.Train(maps, proposals, truth, RegionScene.Draws().For("0"));
         NamedLoss[] losses = [.. ofRpn, .. output.Losses];
-        Assert.Equal(["loss_rpn_cls", "loss_rpn_bbox", "loss_cls", "acc", "loss_bbox", .. masks ? new[] { "loss_mask" } : []], losses.Select(loss => loss.Name));
+        string[] names = ["loss_rpn_cls", "loss_rpn_bbox", "loss_cls", "acc", "loss_bbox", .. masks ? new[] { "loss_mask" } : []];
+        Assert.Equal(names, losses.Select(loss => loss.Name));
         Assert.All(losses, loss => Assert.All(loss.Values.ToArray(), value => Assert.True(float.IsFinite(value) && value >= 0, $"{loss.Name} {value}")));
         bool isEmpty = scene.Boxes.All(own => own.Length == 0);
         Assert.Equal(isEmpty, RegionScene.Sum(losses, "loss_bbox") == 0);
         Assert.True(!isEmpty || RegionScene.Sum(losses, "loss_rpn_bbox") == 0);
         CheckCandidates(output.Candidates, scene);
         Total(losses, output.Candidates.Features!.SumAll()).Backward();
-        Assert.All(rpn.NamedParameters().Concat(head.NamedParameters()), p => Assert.All(p.Parameter.ExportGrad(), g => Assert.True(float.IsFinite(g), p.Name)));
+        Assert.All(
+            rpn.NamedParameters().Concat(head.NamedParameters()), p => Assert.All(p.Parameter.ExportGrad(), g => Assert.True(float.IsFinite(g), p.Name)));
         Assert.All(maps.Maps, map => Assert.All(map.Grad!.ToArray(), g => Assert.True(float.IsFinite(g))));
 
         using StepScope detection = StepScope.Begin();
@@ -94,7 +100,8 @@ public sealed class RoiHeadTests
             for (int i = first; i < first + counts[image]; i++)
             {
                 ReadOnlySpan<float> box = boxes.AsSpan(4 * i, 4);
-                Assert.True(box[0] >= 0 && box[1] >= 0 && box[2] <= scene.Sizes[image].Width && box[3] <= scene.Sizes[image].Height && box[2] > box[0] && box[3] > box[1]);
+                Assert.True(box[0] >= 0 && box[2] > box[0] && box[2] <= scene.Sizes[image].Width);
+                Assert.True(box[1] >= 0 && box[3] > box[1] && box[3] <= scene.Sizes[image].Height);
                 Assert.True(i == first || scores[i] <= scores[i - 1]);
             }
         }
@@ -106,7 +113,8 @@ public sealed class RoiHeadTests
         using StepScope scope = StepScope.Begin();
         RegionScene scene = new();
         FasterRcnnConfig config = Config() with { IsClassAgnostic = true };
-        using FasterRcnnHead one = Started(new FasterRcnnHead(config, scene.Frame)), each = Started(new FasterRcnnHead(config with { IsClassAgnostic = false }, scene.Frame));
+        using FasterRcnnHead one = Started(new FasterRcnnHead(config, scene.Frame));
+        using FasterRcnnHead each = Started(new FasterRcnnHead(config with { IsClassAgnostic = false }, scene.Frame));
         Dictionary<string, float[]> weights = one.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter.Export());
         foreach ((string name, Parameter parameter) in each.NamedParameters())
         {
@@ -134,6 +142,50 @@ public sealed class RoiHeadTests
         Assert.Equal(a.Scores.ToArray(), b.Scores.ToArray());
         Assert.Equal(a.Labels.ToArray<int>(), b.Labels.ToArray<int>());
         Assert.Equal(a.Counts.ToArray<int>(), b.Counts.ToArray<int>());
+    }
+
+    [Theory, InlineData("F16"), InlineData("BF16")]
+    public void ShorterMapsChangeLossesLittle(string type)
+    {
+        Assert.SkipWhen(Device.Default is CpuDevice, "Only GPUs store f16 and bf16.");
+        using StepScope scope = StepScope.Begin();
+        RegionScene scene = new() { Width = 32 };
+        using RegionProposalHead rpn = Started(new RegionProposalHead(Offers, scene.Frame));
+        using FasterRcnnHead head = Started(new MaskRcnnHead(new MaskRcnnConfig { Hidden = 16, Samples = Samples, Convs = 1, MaskConvs = 1 }, scene.Frame));
+        float[][] losses = [.. new[] { DType.F32, Enum.Parse<DType>(type) }.Select(storage =>
+        {
+            FeatureMaps maps = scene.Maps();
+            FeatureMaps stored = maps with { Maps = [.. maps.Maps.Select(map => map.Cast(storage))] };
+            NamedLoss[] found =
+            [
+                .. rpn.Train(stored, scene.Truth(), RegionScene.Draws()).Losses,
+                .. head.Train(stored, scene.Proposals(40), scene.Truth(), RegionScene.Draws()).Losses,
+            ];
+            float[] values = [.. found.Where(loss => loss.Name != "acc").SelectMany(loss => loss.Values.ToArray())];
+            Total(found).Backward();
+            Assert.All(maps.Maps, map => Assert.Contains(map.Grad!.ToArray(), g => g != 0 && float.IsFinite(g)));
+            foreach ((_, Parameter parameter) in rpn.NamedParameters().Concat(head.NamedParameters()))
+            {
+                Backpropagation.TakeGrad(parameter.Value);
+            }
+
+            return values;
+        })];
+        Assert.All(losses[0].Zip(losses[1]), pair => Assert.Equal(pair.First, pair.Second, 0.02f * (pair.First + 0.1f)));
+        DeviceUnderTest.AssertNoFindings(type);
+    }
+
+    [Fact]
+    public void SettingsSurviveTheirTextForm()
+    {
+        AuxiliaryHeadConfig[] heads =
+        [
+            new FasterRcnnConfig { Units = (1, 2, 3, 4), Suppression = SuppressionSettings.Lowering(0.4f, new SoftNmsSettings(SoftNmsMethod.Gaussian)) },
+            new MaskRcnnConfig { MaskConvs = 2, Units = (5, 6, 7, 8) },
+        ];
+        Assert.All(heads, head => Assert.Equal(head, JsonSerializer.Deserialize<AuxiliaryHeadConfig>(JsonSerializer.Serialize(head))));
+        RegionProposalConfig offers = new() { Samples = 3, Training = new(4, 5, 0.6f) };
+        Assert.Equal(offers, JsonSerializer.Deserialize<RegionProposalConfig>(JsonSerializer.Serialize(offers)));
     }
 
     [Fact]
@@ -205,6 +257,6 @@ public sealed class RoiHeadTests
     private static IEnumerable<string> Rounded(HeadDetections found)
     {
         (float[] boxes, float[] scores, int[] labels) = (found.Boxes.ToArray(), found.Scores.ToArray(), found.Labels.ToArray<int>());
-        return Enumerable.Range(0, labels.Length).Select(i => $"{labels[i]} {scores[i]:F4} {boxes[4 * i]:F2} {boxes[(4 * i) + 1]:F2} {boxes[(4 * i) + 2]:F2} {boxes[(4 * i) + 3]:F2}");
+        return labels.Select((label, i) => $"{label} {scores[i]:F4} {string.Join(' ', boxes[(4 * i)..((4 * i) + 4)].Select(x => $"{x:F2}"))}");
     }
 }

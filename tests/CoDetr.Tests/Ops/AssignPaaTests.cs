@@ -65,7 +65,8 @@ public sealed class AssignPaaTests
 
     private static int[] Assigned(AssignmentScene scene, int[] first, float[] losses, int least) => AssignmentScene.ForAnyWorkers(device =>
         Tensor.From(first, [scene.Batch, scene.Rows], device).AssignPaa(
-            Tensor.From(losses, [scene.Batch, scene.Rows], device), scene.Levels(device), 1, Tensor.From(scene.Counts, [scene.Batch], device), scene.Most, least).ToArray<int>());
+            Tensor.From(losses, [scene.Batch, scene.Rows], device), scene.Levels(device), 1, Tensor.From(scene.Counts, [scene.Batch], device), scene.Most,
+            least).ToArray<int>());
 
     internal static int[] Plain(AssignmentScene scene, int[] first, float[] losses, int least)
     {

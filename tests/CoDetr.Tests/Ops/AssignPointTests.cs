@@ -25,7 +25,8 @@ public sealed class AssignPointTests
         AssignmentScene scene = AssignmentScene.All.Single(s => s.Name == name);
         PointRange[] ranges = Ranges(scene.Maps.Length, radius);
         int[] found = AssignmentScene.ForAnyWorkers(device => scene.PaddedBoxes(device).AssignPoints(
-            Tensor.From(scene.Counts, [scene.Batch], device), scene.Levels(device), ranges, Tensor.From(scene.Use, [scene.Batch, scene.Rows], device)).ToArray<int>());
+            Tensor.From(scene.Counts, [scene.Batch], device), scene.Levels(device), ranges,
+            Tensor.From(scene.Use, [scene.Batch, scene.Rows], device)).ToArray<int>());
         Assert.Equal(Plain(scene, ranges), found);
     }
 

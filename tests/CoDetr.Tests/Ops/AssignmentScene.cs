@@ -16,14 +16,17 @@ internal sealed record AssignmentScene(string Name, (int Height, int Width)[] Ma
         new("many truths, none, few", [(16, 16), (8, 8), (4, 4)], [Random(30, 1), [], Random(4, 2)]),
         new("one picture, one truth", [(9, 7), (5, 4), (3, 2), (1, 1)], [[12.5f, 3, 60, 41]]),
         new("no truth at all", [(4, 4), (2, 2)], [[], []]),
-        new("one pixel, over the border, the whole picture, outside", [(16, 16), (8, 8)], [[40, 40, 41, 41, -30, 50, 20, 200, 0, 0, 128, 128, 300, 300, 340, 350, 60, 60, 60, 60]]),
+        new("one pixel, over the border, the whole picture, outside", [(16, 16), (8, 8)],
+            [[40, 40, 41, 41, -30, 50, 20, 200, 0, 0, 128, 128, 300, 300, 340, 350, 60, 60, 60, 60]]),
         new("identical truths", [(16, 16), (8, 8), (4, 4)], [[20, 20, 90, 84, 20, 20, 90, 84, 20, 20, 90, 84], [40, 40, 72, 72, 40, 40, 72, 72]]),
         new("one cell", [(1, 1)], [[-20, -20, 20, 20], [0, 0, 7, 7]]),
         new("fewer priors than candidates", [(2, 2), (1, 1)], [[-10, -10, 30, 26, 0, 0, 9, 9]]),
         new("long levels", [(60, 70), (30, 35)], [Random(7, 3), Random(2, 4)]),
         new("no prior at all", [(4, 4), (2, 2)], [Random(3, 5)]) { Uses = (_, _) => 0 },
-        new("holes and ignored regions", [(16, 16), (8, 8), (4, 4)], [Random(9, 6), Random(5, 7)]) { Uses = (image, row) => (byte)(((row * 7) + (image * 3)) % 11 % 3) },
-        new("few priors of each level", [(16, 16), (8, 8), (4, 4)], [Random(6, 8)]) { Uses = (_, row) => (byte)(row % 53 == 0 ? 1 : row % 59 == 0 ? 2 : 0) },
+        new("holes and ignored regions", [(16, 16), (8, 8), (4, 4)], [Random(9, 6), Random(5, 7)])
+        { Uses = (image, row) => (byte)(((row * 7) + (image * 3)) % 11 % 3) },
+        new("few priors of each level", [(16, 16), (8, 8), (4, 4)], [Random(6, 8)])
+        { Uses = (_, row) => (byte)(row % 53 == 0 ? 1 : row % 59 == 0 ? 2 : 0) },
     ];
 
     internal int Batch => Boxes.Length;

@@ -23,6 +23,25 @@ public sealed class Conv2dTests
         "Conv2d: x must have 4 (channels / groups) × 1 channels, got [1, 5, 5, 3].",
         Assert.Throws<ShapeException>(() => Tensor.Zeros([1, 5, 5, 3]).Conv2d(Tensor.Zeros([2, 3, 3, 4]))).Message);
 
+    [Theory, InlineData(DType.F16), InlineData(DType.BF16)]
+    public void PredictionsOfShortMapsAreNotRounded(DType real)
+    {
+        Assert.SkipWhen(Device.Default is CpuDevice, "The CPU stores f32 only; a GPU, or the soft one: CODETR_CUDA_DRIVER.");
+        using StepScope scope = StepScope.Begin();
+        Tensor map = Tensor.From([.. Enumerable.Range(0, 2 * 4 * 5 * 8).Select(i => (i * 37 % 101 / 50f) - 1)], [2, 4, 5, 8], real);
+        Tensor weight = Tensor.From([.. Enumerable.Range(0, 3 * 9 * 8).Select(i => ((i * 29 % 97) - 48) / 64f)], [3, 3, 3, 8]); // exact in either type
+        (Tensor whole, Tensor same, Tensor upstream) = (map.Cast(DType.F32), weight + 0, Tensor.From([.. Enumerable.Range(0, 2 * 4 * 5 * 3).Select(i => (float)(i % 7) - 3)], [2, 4, 5, 3]));
+        Array.ForEach([map, whole, weight, same], tensor => tensor.RequiresGrad = true);
+        Tensor y = map.Conv2d(weight, new() { Padding = 1, Output = DType.F32 }), expected = whole.Conv2d(same, new() { Padding = 1 });
+        Assert.Equal(DType.F32, y.DType);
+        Assert.All(expected.ToArray().Zip(y.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        y.Backward(upstream);
+        expected.Backward(upstream);
+        Assert.Equal(real, map.Grad!.DType);
+        Assert.All(whole.Grad!.ToArray().Zip(map.Grad.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 0.2f));
+        Assert.All(same.Grad!.ToArray().Zip(weight.Grad!.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
+    }
+
     private static OpCase Case(int[] map, int[] kernel, Convolution c, bool bias = false, bool scale = false, bool residual = false, bool relu = false)
     {
         int outputs = kernel[0];

@@ -24,12 +24,13 @@ public sealed class DenoisingTests
         using StepScope scope = StepScope.Begin();
         float[] chance = Line(0.9f), label = Line(0.99f);
         (chance[0], chance[12], label[12]) = (0.24f, 0.1f, 0.5f); // row 12 is copy 2 of the last picture's first object: 2 · 5 + 2
-        (Tensor labels, _, Tensor match) = Truth(Tensor.Zeros([], device: device)).Denoising(
-            new DenoisingNumbers(
-                Tensor.From(chance, [36], device), Tensor.From(label, [36], device), Tensor.Zeros([36, 4], device: device), Tensor.Zeros([36, 4], device: device)),
+        Tensor still = Tensor.Zeros([36, 4], device: device);
+        (Tensor labels, _, Tensor match) = Truth(still).Denoising(
+            new DenoisingNumbers(Tensor.From(chance, [36], device), Tensor.From(label, [36], device), still, still),
             copies: 4, objects: 3, Classes, labelNoise: 0.5f, boxNoise: 1);
-        Assert.Equal([4, 4, -1, 1, 4, -1, 1, 4, -1, 1, 4, -1, .. Enumerable.Repeat(-1, 12), 0, 2, 3, 0, 2, 3, 2, 2, 3, 0, 2, 3], labels.ToArray<int>());
-        Assert.Equal([0, 1, -1, -1, -1, -1, 0, 1, -1, -1, -1, -1, .. Enumerable.Repeat(-1, 12), 0, 1, 2, -1, -1, -1, 0, 1, 2, -1, -1, -1], match.ToArray<int>());
+        int[] nothing = [.. Enumerable.Repeat(-1, 12)];
+        Assert.Equal([4, 4, -1, 1, 4, -1, 1, 4, -1, 1, 4, -1, .. nothing, 0, 2, 3, 0, 2, 3, 2, 2, 3, 0, 2, 3], labels.ToArray<int>());
+        Assert.Equal([0, 1, -1, -1, -1, -1, 0, 1, -1, -1, -1, -1, .. nothing, 0, 1, 2, -1, -1, -1, 0, 1, 2, -1, -1, -1], match.ToArray<int>());
     }
 
     [Fact]
@@ -58,7 +59,10 @@ public sealed class DenoisingTests
     }
 
     private static MatchTruth Truth(Tensor like) => new(
-        Numbers(like, Boxes, [Images, Most, 4]), Tensor.From(Labels, [Images, Most], like.Device), Tensor.From(Counts, [Images], like.Device), Numbers(like, Sizes, [Images, 2]));
+        Numbers(like, Boxes, [Images, Most, 4]),
+        Tensor.From(Labels, [Images, Most], like.Device),
+        Tensor.From(Counts, [Images], like.Device),
+        Numbers(like, Sizes, [Images, 2]));
 
     private static Tensor Numbers(Tensor like, double[] values, Shape shape) => like.DType == DType.F64
         ? Tensor.From(values, shape, like.Device)
@@ -95,13 +99,15 @@ public sealed class DenoisingTests
                     int row = (copy * Counts.Sum()) + Counts.Take(image).Sum() + j;
                     logits.AddRange(j >= Counts[image]
                         ? new double[4]
-                        : Noisy(Boxes[(((image * Most) + j) * 4)..(((image * Most) + j + 1) * 4)], image, copy, sign[(4 * row)..((4 * row) + 4)], size[(4 * row)..((4 * row) + 4)], noise));
+                        : Noisy(Four(Boxes, (image * Most) + j), image, copy, Four(sign, row), Four(size, row), noise));
                 }
             }
         }
 
         return [.. logits];
     }
+
+    private static double[] Four(double[] rows, int row) => rows[(4 * row)..((4 * row) + 4)];
 
     private static double[] Noisy(double[] box, int image, int copy, double[] sign, double[] size, double noise)
     {

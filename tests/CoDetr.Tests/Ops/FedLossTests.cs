@@ -10,11 +10,13 @@ public sealed class FedLossTests
         using DeviceUnderTest device = new(workers);
         Random random = new(4);
         int[] labels = [7, 3, 3, 99, 99, 99, 99, 99, 0, 7, 99, 99], counts = [3, 0, 2]; // beyond a picture's count nothing is read
-        float[] frequencies = [.. Enumerable.Range(0, 1203).Select(i => i % 5 == 4 ? 0f : random.Next(1, 3000))], numbers = [.. frequencies.Select(_ => random.NextSingle())];
+        float[] frequencies = [.. Enumerable.Range(0, 1203).Select(i => i % 5 == 4 ? 0f : random.Next(1, 3000))];
+        float[] numbers = [.. frequencies.Select(_ => random.NextSingle())];
         foreach (int sampled in (int[])[0, 3, 4, 50, 1203])
         {
             HashSet<int> expected = [7, 3, 0];
-            foreach (int c in Enumerable.Range(0, 1203).Where(c => frequencies[c] > 0).OrderBy(c => -Math.Log(1 - (double)numbers[c]) / Math.Sqrt(frequencies[c])))
+            IEnumerable<int> drawn = Enumerable.Range(0, 1203).Where(c => frequencies[c] > 0);
+            foreach (int c in drawn.OrderBy(c => -Math.Log(1 - (double)numbers[c]) / Math.Sqrt(frequencies[c])))
             {
                 if (expected.Count < sampled)
                 {
@@ -50,7 +52,8 @@ public sealed class FedLossTests
     {
         using StepScope scope = StepScope.Begin();
         Tensor three = Tensor.Zeros([3]);
-        ShapeException error = Assert.Throws<ShapeException>(() => Tensor.Zeros([2, 4], DType.I32).FederatedClasses(Tensor.From(1, 2), three, Tensor.Zeros([4])));
+        ShapeException error = Assert.Throws<ShapeException>(() =>
+            Tensor.Zeros([2, 4], DType.I32).FederatedClasses(Tensor.From(1, 2), three, Tensor.Zeros([4])));
         Assert.Equal("FederatedClasses: numbers must be [classes] = [3], got [4].", error.Message);
     }
 }

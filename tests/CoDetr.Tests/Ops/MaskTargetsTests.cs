@@ -29,7 +29,8 @@ public sealed class MaskTargetsTests
         Tensor objects = Tensor.From([0, 0, 0, 0], [1, 4]), sizes = Tensor.From([16f, 16], [1, 2]);
         float[] drawing = boxes.MaskTargets(objects, truth, Tensor.From(drawn, [1, 1, 16, 16]), sizes, 4).ToArray();
         Assert.Equal(drawing, boxes.MaskTargets(objects, truth, null, sizes, 4).ToArray());
-        Assert.Equal([0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0], drawing[..16].Select(v => (int)v)); // bins of 3 × 3 pixels, of which the outer ones show a third
+        int[] inner = [0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0]; // bins of 3 × 3 pixels, of which the outer ones show a third
+        Assert.Equal(inner, drawing[..16].Select(v => (int)v));
         Assert.All(drawing[16..32], v => Assert.Equal(1, v));
         Assert.All(drawing[32..48], v => Assert.Equal(0, v)); // without area
     }
@@ -50,7 +51,8 @@ public sealed class MaskTargetsTests
         drawn ? "masks" : "boxes",
         [[2, 3, 4]],
         t => t[0].MaskTargets(
-            Tensor.From(Objects, [2, 3], t[0].Device), Numbers(Truth, [2, Most, 4], t[0]), drawn ? Tensor.From(Masks, [2, Most, Height, Width], t[0].Device) : null,
+            Tensor.From(Objects, [2, 3], t[0].Device), Numbers(Truth, [2, Most, 4], t[0]),
+            drawn ? Tensor.From(Masks, [2, Most, Height, Width], t[0].Device) : null,
             Numbers(Sizes, [2, 2], t[0]), Side),
         v => Reference(v[0], drawn))
     {
@@ -97,7 +99,8 @@ public sealed class MaskTargetsTests
         {
             for (int j = 0; j < columns; j++)
             {
-                double y = Math.Clamp(b[1] - 0.5 + ((row + ((i + 0.5) / rows)) * tall), 0, height - 1), x = Math.Clamp(b[0] - 0.5 + ((column + ((j + 0.5) / columns)) * wide), 0, width - 1);
+                double y = Math.Clamp(b[1] - 0.5 + ((row + ((i + 0.5) / rows)) * tall), 0, height - 1);
+                double x = Math.Clamp(b[0] - 0.5 + ((column + ((j + 0.5) / columns)) * wide), 0, width - 1);
                 (int top, int left) = ((int)y, (int)x);
                 for (int corner = 0; corner < 4; corner++)
                 {

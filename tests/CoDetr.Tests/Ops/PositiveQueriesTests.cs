@@ -34,7 +34,8 @@ public sealed class PositiveQueriesTests
             int all = 3 * length;
             Assert.Equal(expected.Select((row, i) => row < 0 ? -2f : index[(i / length * Rows) + row]), found[..all]);
             Assert.Equal(expected.Select(row => row < 0 ? -1f : row / 4), found[all..(2 * all)]);
-            Assert.Equal(expected.SelectMany((row, i) => row < 0 ? new float[4] : Unit(boxes.AsSpan(((i / length * Rows) + row) * 4, 4), i / length)), found[(2 * all)..]);
+            Assert.Equal(
+                expected.SelectMany((row, i) => row < 0 ? new float[4] : Unit(boxes.AsSpan(((i / length * Rows) + row) * 4, 4), i / length)), found[(2 * all)..]);
         }
 
         Assert.Equal([positives.Max()], AssignmentScene.ForAnyWorkers(device => Tensor.From(index, [3, Rows], device).MostPositives().ToArray<int>()));

@@ -30,7 +30,8 @@ public sealed class SetLossTests
         float[] logits = new float[40];
         (logits[3], logits[17], logits[23], logits[37]) = (1, 2, 3, -1);
         Tensor boxes = Tensor.From([.5f, .4f, .6f, .5f, .7f, .6f, .5f, .6f, .2f, .2f, .2f, .2f, .5f, .5f, .9f, .9f], [1, 4, 4]);
-        MatchTruth truth = new(Tensor.From([10f, 10, 50, 40, 30, 20, 62, 60], [1, 2, 4]), Tensor.From([3, 7], [1, 2]), Tensor.From(2), Tensor.From([64f, 64], [1, 2]));
+        Tensor objects = Tensor.From([10f, 10, 50, 40, 30, 20, 62, 60], [1, 2, 4]);
+        MatchTruth truth = new(objects, Tensor.From([3, 7], [1, 2]), Tensor.From(2), Tensor.From([64f, 64], [1, 2]));
         Tensor cost = Tensor.From(logits, [1, 4, 10]).MatchCost(boxes, truth, new MatchWeights(2, 5, 2));
         double[] expected = [-2.2488, 3.2233, 1.7376, 3.3377, 3.0697, -3.8396, 9.2015, 4.6911];
         float[] found = cost.ToArray();

@@ -55,7 +55,7 @@ public sealed class OptimizerSetupTests
         {
             using StepScope scope = StepScope.Begin();
             ImageBatch images = new(Tensor.From([.. Enumerable.Range(0, 2 * 64 * 64 * 3).Select(i => MathF.Sin(i))], [2, 64, 64, 3]), [new(64, 64), new(64, 64)]);
-            one.Losses(images, Truth.From([[0, 0, 9, 9], []], [[0], []])).Total.Backward();
+            one.Losses(images, Truth.From([[0, 0, 9, 9], []], [[0], []]), CoDetr.Detection.Draws.Given(new Dictionary<string, Tensor>())).Total.Backward();
             if (one == alone)
             {
                 float[] together = flat.Gradients.ToArray();

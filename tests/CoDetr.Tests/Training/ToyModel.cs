@@ -1,5 +1,6 @@
 using CoDetr.Detection;
 using CoDetr.Tensors;
+using Draws = CoDetr.Detection.Draws;
 
 namespace CoDetr.Tests.Training;
 
@@ -30,7 +31,7 @@ internal sealed class ToyModel : Module
     /// <summary>Multiplies the first feature: infinity breaks a step.</summary>
     internal float Gain { get; set; } = 1;
 
-    internal LossTable Losses(ImageBatch batch, Truth truth)
+    internal LossTable Losses(ImageBatch batch, Truth truth, Draws draws)
     {
         int images = batch.Images.Shape[0], hidden = head.Value.Shape[1];
         Tensor features = batch.Images.Reshape(images, -1).Linear(weight.Value.Reshape(hidden, -1)).LayerNorm(scale.Value, shift.Value);
