@@ -2,7 +2,7 @@
 # The definition of green.
 #   ./check.sh                              all stages
 #   ./check.sh STAGE…                       some: format build kernels tests golden softgpu sanitize bench docs
-#   ./check.sh --full [STAGE…]              the soft GPU under three orders of blocks and streams, three architectures
+#   ./check.sh --full [STAGE…]              the soft GPU under three orders of blocks and streams, three architectures; five times the fuzz
 #   ./check.sh golden [DIR] [--claimed]     the cases of another folder; --claimed: what nothing claims is no failure
 # Stops at the first failure. A part that is missing is installed through the package manager where that is allowed; else it is skipped, said
 # aloud, and with CI set a failure.
@@ -156,6 +156,7 @@ stages=() arguments=()
 for word in "$@"; do
     if [ "$word" = --full ]; then
         full=1
+        export CODETR_FUZZ=100000 # changed weights files that both readers get
     elif [[ " ${all[*]} " == *" $word "* ]]; then
         stages+=("$word")
     elif [[ " ${stages[*]} " == *" golden "* ]]; then

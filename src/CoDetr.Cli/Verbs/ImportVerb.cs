@@ -15,13 +15,22 @@ internal static class ImportVerb
             Description = "Weights of a detector under the official names: .pth or .safetensors. Nothing in it is run", Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string?> model = Settings.ModelOrNone();
-        Option<string?> config = new("--config") { Description = "Configuration of the reference implementation as JSON, in place of --model", HelpName = "FILE.json" };
+        Option<string?> config = new("--config")
+        {
+            Description = "Configuration of the reference implementation as JSON, in place of --model", HelpName = "FILE.json",
+        };
         Option<string?> backbone = new("--backbone") { Description = Settings.BackboneHelp, HelpName = "FILE" };
-        Option<string?> data = new("--data") { Description = "Data set whose classes the model shall know; heads of another number start afresh [default: the classes of FILE]", HelpName = "DIR" };
+        Option<string?> data = new("--data")
+        {
+            Description = "Data set whose classes the model shall know; heads of another number start afresh [default: the classes of FILE]", HelpName = "DIR",
+        };
         Option<string> output = new("--out", "-o") { Description = "The checkpoint to write", HelpName = "FILE.safetensors", Required = true };
         Option<bool> partial = new("--partial") { Description = "Write it also if arrays are missing or have another shape: those start afresh" };
         Option<long> seed = new("--seed") { Description = "What starts afresh follows from it [default: 0]", HelpName = "N" };
-        Command command = new("import", "Make a checkpoint from published weights, with a report of every array") { weights, model, config, backbone, data, output, partial, seed };
+        Command command = new("import", "Make a checkpoint from published weights, with a report of every array")
+        {
+            weights, model, config, backbone, data, output, partial, seed,
+        };
         command.Validators.Add(result =>
         {
             if (result.GetValue(model) is null == result.GetValue(config) is null)

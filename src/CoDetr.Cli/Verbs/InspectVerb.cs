@@ -11,7 +11,10 @@ internal static class InspectVerb
     {
         Argument<string> path = new("PATH") { Description = "Folder of a data set in COCO format, or a weights file (.pth, .safetensors)" };
         Option<int> workers = Settings.Workers();
-        Command command = new("inspect", "Look over a data set: counts, sizes, boxes a picture, classes, every problem found; or list what a weights file holds") { path, workers };
+        Command command = new("inspect", "Look over a data set: counts, sizes, boxes a picture, classes, every problem; or list what a weights file holds")
+        {
+            path, workers,
+        };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             if (File.Exists(parsed.GetRequiredValue(path)))

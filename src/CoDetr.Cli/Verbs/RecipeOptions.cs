@@ -28,7 +28,10 @@ internal sealed class RecipeOptions
 
     private readonly Option<int?> shortEdge = Settings.Whole("--short-edge", "Pictures are resized to this short edge for testing, up to it for training (detr); for jitter it is the long edge", 32);
 
-    private readonly Option<string?> backbone = new("--backbone") { Description = $"{Settings.BackboneHelp}; it then learns at a tenth of the rate", HelpName = "FILE" };
+    private readonly Option<string?> backbone = new("--backbone")
+    {
+        Description = $"{Settings.BackboneHelp}; it then learns at a tenth of the rate", HelpName = "FILE",
+    };
 
     private readonly Option<bool> federated = new("--fed-loss") { Description = "Each step, train the classes that its pictures show and some others only: for many rare classes" };
     private readonly CollaborationOptions collaboration = new();

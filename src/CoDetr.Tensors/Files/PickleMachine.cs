@@ -220,7 +220,9 @@ internal sealed class PickleMachine(PickleReader reader, IPickleNames names)
                 return Push(Remembered(reader.UInt32()));
             case Op.Protocol:
                 byte version = reader.Byte();
-                return version <= NewestProtocol ? true : throw new InvalidDataException($"its pickle has protocol {version}; {NewestProtocol} is the newest known");
+                return version <= NewestProtocol
+                    ? true
+                    : throw new InvalidDataException($"its pickle has protocol {version}; {NewestProtocol} is the newest known");
             case Op.Frame: // a hint for buffering
                 reader.UInt64();
                 return true;
@@ -251,7 +253,12 @@ internal sealed class PickleMachine(PickleReader reader, IPickleNames names)
 
     private object Integer(uint length)
     {
-        BigInteger value = new(reader.Bytes(length <= MaxIntegerBytes ? length : throw new InvalidDataException($"its pickle has an integer of {length} bytes")));
+        if (length > MaxIntegerBytes)
+        {
+            throw new InvalidDataException($"its pickle has an integer of {length} bytes");
+        }
+
+        BigInteger value = new(reader.Bytes(length));
         return value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
     }
 
@@ -324,7 +331,9 @@ internal sealed class PickleMachine(PickleReader reader, IPickleNames names)
     }
 
     private object? Remembered(uint place) =>
-        place < memo.Count && memo[(int)place] is not DBNull ? memo[(int)place] : throw new InvalidDataException("its pickle recalls a value that it never gave");
+        place < memo.Count && memo[(int)place] is not DBNull
+            ? memo[(int)place]
+            : throw new InvalidDataException("its pickle recalls a value that it never gave");
 
     private static InvalidDataException TooMany() => new($"its pickle holds more than {MaxStack} values at once");
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace CoDetr.Tensors;
 
@@ -109,11 +108,10 @@ public sealed class TorchArchive : IDisposable
     private object? ReadZip()
     {
         Dictionary<string, ZipEntry> entries = ZipDirectory.Read(file);
-        ZipEntry[] pickles = [.. entries.Values.Where(entry => entry.Name.IndexOf('/', StringComparison.Ordinal) == entry.Name.Length - PickleName.Length
-            && entry.Name.EndsWith(PickleName, StringComparison.Ordinal))];
-        ZipEntry pickle = pickles.Length == 1 ? pickles[0] : throw new InvalidDataException($"its archive has {pickles.Length} entries {PickleName[1..]} instead of one");
+        ZipEntry pickle = FindPickle(entries.Values);
         string folder = pickle.Name[..^PickleName.Length];
-        if (entries.TryGetValue($"{folder}/byteorder", out ZipEntry? order) && Encoding.Latin1.GetString(file.Read(order.Begin, Math.Min(order.Length, 16))) != "little")
+        if (entries.TryGetValue($"{folder}/byteorder", out ZipEntry? order)
+            && !file.Read(order.Begin, Math.Min(order.Length, 16)).AsSpan().SequenceEqual("little"u8))
         {
             throw new InvalidDataException("its numbers are big-endian");
         }
@@ -130,13 +128,20 @@ public sealed class TorchArchive : IDisposable
             string name = $"{folder}/data/{storage.Key}";
             if (!entries.TryGetValue(name, out ZipEntry? entry) || entry.Length != storage.Bytes)
             {
-                throw new InvalidDataException($"its storage '{TorchNames.Printable(storage.Key)}' of {storage.Bytes} bytes has an entry of {entry?.Length ?? 0}");
+                string key = TorchNames.Printable(storage.Key);
+                throw new InvalidDataException($"its storage '{key}' of {storage.Bytes} bytes has an entry of {entry?.Length ?? 0}");
             }
 
             (storage.Begin, storage.Checksum) = (entry.Begin, entry.Checksum);
         }
 
         return root;
+    }
+
+    private static ZipEntry FindPickle(IEnumerable<ZipEntry> entries)
+    {
+        ZipEntry[] pickles = [.. entries.Where(entry => entry.Name.EndsWith(PickleName, StringComparison.Ordinal) && entry.Name.Count(c => c == '/') == 1)];
+        return pickles.Length == 1 ? pickles[0] : throw new InvalidDataException($"its archive has {pickles.Length} entries {PickleName[1..]} instead of one");
     }
 
     private object? ReadLegacy()

@@ -22,14 +22,14 @@ public sealed class TorchTensor
             last += (Int128)(sizes[i] - 1) * strides[i];
             if (sizes[i] is < 0 or > int.MaxValue || strides[i] < 0 || count * storage.Element.Size > mostBytes)
             {
-                throw new InvalidDataException($"a tensor of the sizes {Numbers(sizes)} and strides {Numbers(strides)} is more than the file holds");
+                throw new InvalidDataException($"{Described(sizes, strides)} is more than the file holds");
             }
         }
 
         if (offset < 0 || (isEmpty ? offset > storage.Count : last >= storage.Count))
         {
             throw new InvalidDataException(
-                $"a tensor of the sizes {Numbers(sizes)} and strides {Numbers(strides)} at {offset} leaves its storage '{storage.Key}' of {storage.Count} elements");
+                $"{Described(sizes, strides)} at {offset} leaves its storage '{TorchNames.Printable(storage.Key)}' of {storage.Count} elements");
         }
 
         (Storage, Offset, this.strides) = (storage, offset, strides);
@@ -97,7 +97,8 @@ public sealed class TorchTensor
         return values;
     }
 
-    private static string Numbers(long[] values) => $"[{string.Join(", ", values.Take(Shape.MaxRank))}]";
+    private static string Described(long[] sizes, long[] strides) =>
+        $"a tensor of the sizes [{string.Join(", ", sizes)}] and strides [{string.Join(", ", strides)}]";
 }
 
 /// <summary>A run of numbers that tensors of a PyTorch file share.</summary>

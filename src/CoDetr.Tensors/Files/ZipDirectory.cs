@@ -35,7 +35,7 @@ internal static class ZipDirectory
         {
             ReadOnlySpan<byte> record = Record(directory.AsSpan(at), EntryBytes, EntrySignature);
             int length = EntryBytes + U16(record, 28) + U16(record, 30) + U16(record, 32);
-            ZipEntry entry = ReadEntry(file, directory.AsSpan(at, length <= directory.Length - at ? length : throw Damaged()), begin);
+            ZipEntry entry = length <= directory.Length - at ? ReadEntry(file, directory.AsSpan(at, length), begin) : throw Damaged();
             if (!entries.TryAdd(entry.Name, entry))
             {
                 throw new InvalidDataException($"its archive has two entries '{TorchNames.Printable(entry.Name)}'");
@@ -76,7 +76,8 @@ internal static class ZipDirectory
             (count, size, begin) = (I64(record, 32), I64(record, 40), I64(record, 48));
         }
 
-        return begin >= 0 && size is >= 0 and <= MaxBytes && begin == end - size && count >= 0 && count <= size / EntryBytes ? (begin, size, count) : throw Damaged();
+        bool fits = begin >= 0 && size is >= 0 and <= MaxBytes && begin == end - size && count >= 0 && count <= size / EntryBytes;
+        return fits ? (begin, size, count) : throw Damaged();
     }
 
     private static ZipEntry ReadEntry(FileBytes file, ReadOnlySpan<byte> record, long directoryBegin)

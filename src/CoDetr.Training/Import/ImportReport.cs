@@ -13,7 +13,10 @@ public sealed record ReshapedArray(string Name, Shape Found, Shape Wanted);
 /// <param name="How">What was done, for example <c>F16 to F32</c>.</param>
 public sealed record ConvertedArray(string Name, string How);
 
-/// <summary>What becomes of every array of a weights file and of every parameter of a model: each stands in exactly one list, converted ones also in <see cref="Loaded"/>.</summary>
+/// <summary>
+/// What becomes of every array of a weights file and of every parameter of a model: each stands in exactly one list, converted ones also in
+/// <see cref="Loaded"/>.
+/// </summary>
 public sealed record ImportReport
 {
     /// <summary>Parameters that get the file's numbers.</summary>
@@ -34,7 +37,7 @@ public sealed record ImportReport
     /// <summary>Parameters that have another shape in the file.</summary>
     public required IReadOnlyList<ReshapedArray> Reshaped { get; init; }
 
-    /// <summary>Arrays of the file that are of no use here, as is usual: counters, tables that are computed, copies of a moving average, heads of a classifier.</summary>
+    /// <summary>Arrays of the file that are never of use: counters, tables that are computed, copies of a moving average, a classifier.</summary>
     public required IReadOnlyList<string> Ignored { get; init; }
 
     /// <summary>Arrays of the file that the model has no place for.</summary>
@@ -72,12 +75,11 @@ public sealed record ImportReport
         if (arrays.Count > 0)
         {
             yield return $"{what}: {Count(arrays.Count)}";
-            foreach (IGrouping<(Shape Found, Shape Wanted), ReshapedArray> same in arrays.GroupBy(array => (array.Found, array.Wanted)))
+            var sameShapes = arrays.GroupBy(array => (array.Found, array.Wanted));
+            foreach ((string name, Shape found, Shape wanted) in sameShapes.SelectMany(
+                same => NameRanges.Of(same.Select(array => array.Name)), (same, name) => (name, same.Key.Found, same.Key.Wanted)))
             {
-                foreach (string name in NameRanges.Of(same.Select(array => array.Name)))
-                {
-                    yield return $"  {name}: {same.Key.Found} in the file, {same.Key.Wanted} in the model";
-                }
+                yield return $"  {name}: {found} in the file, {wanted} in the model";
             }
         }
     }

@@ -43,7 +43,8 @@ public static class ModelImport
     public static void Run(ImportSettings settings, Action<string> say)
     {
         using StateDict? file = settings.Weights is string path ? StateDict.Open(path) : null;
-        if (new[] { settings.Weights, settings.Backbone }.Any(input => input is not null && Path.GetFullPath(input) == Path.GetFullPath(settings.Out)))
+        string[] inputs = [.. new[] { settings.Weights, settings.Backbone }.OfType<string>().Select(Path.GetFullPath)];
+        if (inputs.Contains(Path.GetFullPath(settings.Out)))
         {
             throw new RunException($"{settings.Out} would overwrite what is read; choose another file with --out.");
         }
@@ -58,19 +59,24 @@ public static class ModelImport
 
         if (file is not null)
         {
-            ImportReport report = WeightImport.Load(model, file, settings.MayBePartial);
-            Say(say, report, $"{file.Path}: {file.Form}, {file.Names.Count} arrays{(file.Wrapper.Length > 0 ? $" in {file.Wrapper}" : "")}"
-                + (file.Others.Count > 0 ? $"; left aside: {string.Join(", ", file.Others.Take(5))}{(file.Others.Count > 5 ? ", …" : "")}" : ""));
-            if (!report.IsComplete && !settings.MayBePartial)
-            {
-                throw new CheckpointException(
-                    $"{file.Path} does not fill the model {settings.Model}: {report.Missing.Count} arrays are missing and {report.Reshaped.Count} have another shape. "
-                    + "Nothing was written; with --partial they start afresh.");
-            }
+            Load(settings, model, file, say);
         }
 
         Checkpoint.Save(settings.Out, info, model);
         say($"written: {settings.Out} ({new FileInfo(settings.Out).Length / 1e6:N1} MB)");
+    }
+
+    private static void Load(ImportSettings settings, Detector model, StateDict file, Action<string> say)
+    {
+        ImportReport report = WeightImport.Load(model, file, settings.MayBePartial);
+        string wrapper = file.Wrapper.Length > 0 ? $" in {file.Wrapper}" : "", others = file.Others.Count > 0 ? $"; left aside: {Some(file.Others)}" : "";
+        Say(say, report, $"{file.Path}: {file.Form}, {file.Names.Count} arrays{wrapper}{others}");
+        if (!report.IsComplete && !settings.MayBePartial)
+        {
+            throw new CheckpointException(
+                $"{file.Path} does not fill the model {settings.Model}: {report.Missing.Count} arrays are missing and {report.Reshaped.Count} have "
+                + "another shape. Nothing was written; with --partial they start afresh.");
+        }
     }
 
     private static void Say(Action<string> say, ImportReport report, string title)
@@ -91,9 +97,10 @@ public static class ModelImport
             DatasetPart part = DatasetFolder.OpenTrain(folder);
             classes = [.. part.File.Categories.Select(category => new ClassName(category.Id, category.Name))];
             data = new DataIdentity(Path.GetFullPath(folder), part.File.Images.Count, part.File.UsableCount);
-            if (file?.Classes.Count == classes.Length && !file.Classes.SequenceEqual(classes.Select(one => one.Name)))
+            string[] names = [.. classes.Select(one => one.Name)];
+            if (file?.Classes.Count == classes.Length && !file.Classes.SequenceEqual(names))
             {
-                say($"note: {file.Path} calls its classes otherwise ({Some(file.Classes)}) than {part.File.Path} ({Some(classes.Select(one => one.Name))}); label k of the file becomes label k of the data set");
+                say($"note: {file.Path} calls its classes otherwise ({Some(file.Classes)}) than {part.File.Path} ({Some(names)}): the order decides");
             }
         }
         else if (file?.Classes.Count > 0)
@@ -120,8 +127,11 @@ public static class ModelImport
     }
 
     /// <summary>How many classes the file's query head tells apart.</summary>
-    private static int? HeadRows(StateDict? file) =>
-        file?.Names.FirstOrDefault(name => name.Contains("cls_branches.0.", StringComparison.Ordinal)) is string head && file.ShapeOf(head).Length > 0 ? file.ShapeOf(head)[0] : null;
+    private static int? HeadRows(StateDict? file)
+    {
+        string? head = file?.Names.FirstOrDefault(name => name.Contains("cls_branches.0.", StringComparison.Ordinal));
+        return head is not null && file!.ShapeOf(head) is { Length: > 0 } shape ? shape[0] : null;
+    }
 
     private static string Some(IEnumerable<string> names)
     {

@@ -11,12 +11,15 @@ internal static class NameRanges
         for (int at = 0; at < parts; at++)
         {
             int part = at;
-            rows = [.. rows.GroupBy(row => row.Length > part && int.TryParse(row[part], out _) ? string.Join('.', row.Select((word, i) => i == part ? "#" : word)) : string.Join('.', row))
-                .Select(same => Join([.. same], part))];
+            rows = [.. rows.GroupBy(row => Pattern(row, part)).Select(same => Join([.. same], part))];
         }
 
         return rows.Select(row => string.Join('.', row));
     }
+
+    /// <summary>The name without the number at a place.</summary>
+    private static string Pattern(string[] row, int part) =>
+        string.Join('.', row.Select((word, i) => i == part && int.TryParse(word, out _) ? "#" : word));
 
     private static string[] Join(string[][] same, int part)
     {

@@ -30,7 +30,8 @@ internal static class PretrainedArrays
     /// <summary>A token for the class, which stays, then a square of tokens.</summary>
     private static float[]? PositionEmbedding(float[] values, Shape from, Shape to)
     {
-        if (from.Length != 3 || to.Length != 3 || from[0] != 1 || to[0] != 1 || from[2] != to[2] || Side(from[1] - 1) is not int side || Side(to[1] - 1) is not int wanted)
+        bool fits = from.Length == 3 && to.Length == 3 && from[0] == 1 && to[0] == 1 && from[2] == to[2];
+        if (!fits || Side(from[1] - 1) is not int side || Side(to[1] - 1) is not int wanted)
         {
             return null;
         }

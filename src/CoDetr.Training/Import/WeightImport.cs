@@ -31,7 +31,8 @@ public static class WeightImport
         if (report.Loaded.Count == 0)
         {
             throw new CheckpointException(
-                $"{file.Path} has nothing in common with the model: it holds {Some(file.Names)}; the model wants {Some(model.NamedParameters().Select(pair => pair.Name))}.");
+                $"{file.Path} has nothing in common with the model: it holds {Some(file.Names)}; "
+                + $"the model wants {Some(model.NamedParameters().Select(pair => pair.Name))}.");
         }
 
         if (report.IsComplete || mayBePartial)
@@ -42,7 +43,7 @@ public static class WeightImport
         return report;
     }
 
-    /// <summary>Fills the backbone of a detector from a file that was trained on ImageNet: torchvision's ResNet, the official Swin, MoBY or EVA-02, or another detector.</summary>
+    /// <summary>Fills a detector's backbone from ImageNet weights (torchvision's ResNet, the official Swin, MoBY, EVA-02) or from a detector's.</summary>
     /// <exception cref="CheckpointException">The file holds another backbone, or is damaged.</exception>
     public static ImportReport LoadBackbone(Module model, string path)
     {
@@ -57,8 +58,8 @@ public static class WeightImport
         {
             string reshaped = string.Concat(report.Reshaped.Take(1).Select(array => $" ({array.Name} is {array.Found} instead of {array.Wanted})"));
             throw new CheckpointException(
-                $"{path} holds another backbone than the model's: {report.Loaded.Count} arrays fit, {report.Missing.Count} are missing ({Some(report.Missing)}), "
-                + $"{report.Reshaped.Count} have another shape{reshaped}.");
+                $"{path} holds another backbone than the model's: {report.Loaded.Count} arrays fit, {report.Missing.Count} are missing "
+                + $"({Some(report.Missing)}), {report.Reshaped.Count} have another shape{reshaped}.");
         }
 
         plan.Load();
@@ -144,7 +145,8 @@ public static class WeightImport
             {
                 StoredTensor stored = file.Read(source);
                 float[] values = stored.ToFloats();
-                parameter.Import(stored.Shape == parameter.CheckpointShape ? values : PretrainedArrays.Resize(name, values, stored.Shape, parameter.CheckpointShape));
+                Shape shape = parameter.CheckpointShape;
+                parameter.Import(stored.Shape == shape ? values : PretrainedArrays.Resize(name, values, stored.Shape, shape));
             }
         }
 

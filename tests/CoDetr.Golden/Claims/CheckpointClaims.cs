@@ -40,7 +40,8 @@ internal static class CheckpointClaims
             PickleMap arrays = (root["state_dict"] ?? root["model"] ?? root) as PickleMap ?? throw new InvalidDataException("no arrays");
             Equal(golden, folder, key, archive, Flat(arrays, ""), name);
             using StateDict named = StateDict.Open(path);
-            golden.Require(named.Names.Count == arrays.Entries.Count && named.Names.All(n => !n.StartsWith("module.", StringComparison.Ordinal)), $"{name} gives its names");
+            bool isBare = named.Names.All(own => !own.StartsWith("module.", StringComparison.Ordinal));
+            golden.Require(isBare && named.Names.Count == arrays.Entries.Count, $"{name} gives its names");
         }
     }
 
@@ -73,7 +74,8 @@ internal static class CheckpointClaims
         _ => throw new InvalidDataException($"{name} is no tensor"),
     };
 
-    private static void Equal(GoldenCase golden, string folder, string what, TorchArchive archive, IEnumerable<(string Name, TorchTensor Tensor)> found, string file)
+    private static void Equal(
+        GoldenCase golden, string folder, string what, TorchArchive archive, IEnumerable<(string Name, TorchTensor Tensor)> found, string file)
     {
         using SafeTensors expected = SafeTensors.Open(Path.Combine(folder, $"expected_{what}.safetensors"));
         HashSet<string> due = [.. expected.Names];
@@ -110,10 +112,15 @@ internal static class CheckpointClaims
 
                 break;
             case JsonValueKind.Number:
-                golden.Require(found is long whole ? expected.TryGetInt64(out long n) && n == whole : found is double x && x == expected.GetDouble(), $"{what} is {expected}");
+                bool isWhole = expected.TryGetInt64(out long n);
+                golden.Require(isWhole ? found is long whole && whole == n : found is double x && x == expected.GetDouble(), $"{what} is {expected}");
+                break;
+            case JsonValueKind.String:
+                golden.Require(found as string == expected.GetString(), $"{what} is {expected}");
                 break;
             default:
-                golden.Require(found switch { null => expected.ValueKind == JsonValueKind.Null, bool flag => flag == expected.GetBoolean(), _ => found as string == expected.GetString() }, $"{what} is {expected}");
+                bool isNull = found is null && expected.ValueKind == JsonValueKind.Null;
+                golden.Require(found is bool flag ? flag == expected.GetBoolean() : isNull, $"{what} is {expected}");
                 break;
         }
     }

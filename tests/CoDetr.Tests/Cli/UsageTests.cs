@@ -24,6 +24,7 @@ public sealed class UsageTests
     [InlineData("train")]
     [InlineData("evaluate")]
     [InlineData("detect")]
+    [InlineData("import")]
     [InlineData("devices")]
     [InlineData("inspect")]
     public void EveryVerbHasHelp(string verb)

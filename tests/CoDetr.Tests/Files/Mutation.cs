@@ -8,16 +8,21 @@ internal static class Mutation
     /// <summary>Operations with operands that lie: lengths, places and counts beyond everything, names, persistent ids, protocols.</summary>
     private static readonly byte[][] Pieces =
     [
-        [.. "cos\nsystem\n"u8], [.. "cbuiltins\neval\n"u8], [0x93], [(byte)'R'], [(byte)'b'], [(byte)'Q'], [0x81], [(byte)'i'], [(byte)'o'], [(byte)'('], [(byte)'t'], [(byte)'u'],
-        [(byte)'e'], [(byte)'a'], [(byte)'s'], [(byte)'}'], [(byte)']'], [(byte)')'], [0x85], [0x87], [(byte)'0'], [(byte)'2'], [(byte)'.'], [0x94], [(byte)'N'], [0x88],
-        [(byte)'h', 0], [(byte)'h', 5], [(byte)'q', 3], [(byte)'r', 255, 255, 255, 255], [(byte)'j', 255, 255, 255, 127], [(byte)'X', 255, 255, 255, 255],
-        [(byte)'X', 255, 255, 255, 127], [0x8D, 255, 255, 255, 255, 255, 255, 255, 255], [0x8E, 0, 0, 0, 0, 1, 0, 0, 0], [0x96, 255, 255, 255, 255, 255, 255, 255, 127],
-        [0x8B, 255, 255, 255, 127], [0x8B, 255, 255, 255, 255], [0x8A, 255], [0x95, 255, 255, 255, 255, 255, 255, 255, 255], [0x80, 9], [0x97], [0x98],
-        [(byte)'J', 255, 255, 255, 255], [(byte)'J', 255, 255, 255, 127], [0x8A, 8, 0, 0, 0, 0, 0, 0, 0, 128], [0x8A, 8, 255, 255, 255, 255, 255, 255, 255, 127], [(byte)'K', 9], [(byte)'K', 0],
+        [.. "cos\nsystem\n"u8], [.. "cbuiltins\neval\n"u8], .. "RbQio(tueas}])02.N"u8.ToArray().Select(op => new[] { op }),
+        [0x81], [0x85], [0x87], [0x88], [0x93], [0x94], [0x97], [0x98], [0x80, 9], [(byte)'h', 0], [(byte)'h', 5], [(byte)'q', 3],
+        [(byte)'K', 9], [(byte)'K', 0],
+        [(byte)'r', 255, 255, 255, 255], [(byte)'j', 255, 255, 255, 127], [(byte)'X', 255, 255, 255, 255], [(byte)'X', 255, 255, 255, 127],
+        [0x8D, 255, 255, 255, 255, 255, 255, 255, 255], [0x8E, 0, 0, 0, 0, 1, 0, 0, 0], [0x96, 255, 255, 255, 255, 255, 255, 255, 127],
+        [0x8B, 255, 255, 255, 127], [0x8B, 255, 255, 255, 255], [0x8A, 255], [0x95, 255, 255, 255, 255, 255, 255, 255, 255],
+        [(byte)'J', 255, 255, 255, 255], [(byte)'J', 255, 255, 255, 127],
+        [0x8A, 8, 0, 0, 0, 0, 0, 0, 0, 128], [0x8A, 8, 255, 255, 255, 255, 255, 255, 255, 127],
     ];
 
-    private static readonly ulong[] Extremes = [0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000, long.MaxValue, 1ul << 63, ulong.MaxValue];
-    private static readonly string[] Numbers = ["-1", "0", "2147483648", "4294967296", "9223372036854775807", "18446744073709551616", "1e9", "0.5", "null", "[]", "{}", "\"\""];
+    private static readonly ulong[] Extremes =
+        [0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000, long.MaxValue, 1ul << 63, ulong.MaxValue];
+
+    private static readonly string[] Numbers =
+        ["-1", "0", "2147483648", "4294967296", "9223372036854775807", "18446744073709551616", "1e9", "0.5", "null", "[]", "{}", "\"\""];
 
     /// <summary>One change, or up to four.</summary>
     internal static byte[] Change(byte[] seed, byte[] other, Random random)
@@ -54,10 +59,10 @@ internal static class Mutation
         return bytes;
     }
 
-    /// <summary>Changes the pickle of a zip archive and makes sizes and checksums right again, so that the change is seen.</summary>
-    internal static byte[] ChangeWithin(byte[] zip, byte[] other, Random random)
+    /// <summary>Changes the pickle of an archive of these entries and makes sizes and checksums right again, so that the change is seen.</summary>
+    internal static byte[] ChangeWithin(IReadOnlyList<(string Name, byte[] Bytes)> zip, byte[] other, Random random)
     {
-        List<(string Name, byte[] Bytes)> entries = TorchWriter.Entries(zip);
+        List<(string Name, byte[] Bytes)> entries = [.. zip];
         int at = random.Next(8) == 0 ? random.Next(entries.Count) : entries.FindIndex(entry => entry.Name.EndsWith(".pkl", StringComparison.Ordinal));
         entries[at] = (entries[at].Name, Change(entries[at].Bytes, other, random));
         return TorchWriter.Zip(entries);

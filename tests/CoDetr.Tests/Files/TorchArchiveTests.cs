@@ -19,13 +19,17 @@ public sealed class TorchArchiveTests : IDisposable
     {
         StoredTensor[] tensors =
         [
-            Weight, StoredTensor.From<double>("d", [2], [0.1, -1e300]), StoredTensor.From<long>("step", [], [long.MinValue]), StoredTensor.From<byte>("m", [3], [1, 0, 255]),
-            StoredTensor.From<int>("i", [1, 1], [-7]), StoredTensor.From<float>("none", [0, 4], []), new("h", DType.F16, [2], new byte[] { 0, 0x3C, 0, 0xC0 }), new("b", DType.BF16, [1], new byte[] { 0x80, 0x3F }),
+            Weight, StoredTensor.From<double>("d", [2], [0.1, -1e300]), StoredTensor.From<long>("step", [], [long.MinValue]),
+            StoredTensor.From<byte>("m", [3], [1, 0, 255]), StoredTensor.From<int>("i", [1, 1], [-7]), StoredTensor.From<float>("none", [0, 4], []),
+            new("h", DType.F16, [2], new byte[] { 0, 0x3C, 0, 0xC0 }), new("b", DType.BF16, [1], new byte[] { 0x80, 0x3F }),
         ];
         Dictionary<string, object?> root = new()
         {
             ["state_dict"] = tensors.ToDictionary(tensor => tensor.Name, tensor => (object?)tensor),
-            ["meta"] = new Dictionary<string, object?> { ["CLASSES"] = new object?[] { "größe", "car" }, ["lr"] = 0.25, ["n"] = new List<object?> { null, true, long.MaxValue } },
+            ["meta"] = new Dictionary<string, object?>
+            {
+                ["CLASSES"] = new object?[] { "größe", "car" }, ["lr"] = 0.25, ["n"] = new List<object?> { null, true, long.MaxValue },
+            },
         };
         string path = form == "zip" ? Saved(root, protocol) : Legacy(root);
         using TorchArchive archive = TorchArchive.Open(path);
@@ -53,6 +57,15 @@ public sealed class TorchArchiveTests : IDisposable
     }
 
     [Fact]
+    public void SizesAndPlacesOfLargeArchivesAreFound()
+    {
+        string path = Saved(new Dictionary<string, object?> { ["w"] = Weight });
+        File.WriteAllBytes(path, TorchWriter.Zip(TorchWriter.Entries(File.ReadAllBytes(path)), isLarge: true));
+        using StateDict file = StateDict.Open(path);
+        Assert.Equal(Weight.Bytes.ToArray(), file.Read("w").Bytes.ToArray());
+    }
+
+    [Fact]
     public void SmallIntegersAreWidenedAndViewsBecomeRows()
     {
         Dictionary<string, object?> root = new()
@@ -71,16 +84,17 @@ public sealed class TorchArchiveTests : IDisposable
     public void WrappersPrefixesAndAveragesAreSeenThrough()
     {
         object inner = new Dictionary<string, object?> { ["module.a.w"] = Weight, ["ema_a_w"] = Weight, ["ema_other"] = Weight, ["epoch"] = 3 };
-        Dictionary<string, object?> root = new() { ["model"] = inner, ["optimizer"] = new Dictionary<string, object?>(), ["model_ema"] = new Dictionary<string, object?> { ["w"] = Weight } };
-        string path = Saved(root);
+        Dictionary<string, object?> average = new() { ["w"] = Weight }, twice = new() { ["w"] = Weight, ["module.w"] = Weight };
+        string path = Saved(new Dictionary<string, object?> { ["model"] = inner, ["optimizer"] = new Dictionary<string, object?>(), ["model_ema"] = average });
         using StateDict file = StateDict.Open(path);
         Assert.Equal(["a.w", "ema_other"], file.Names);
         Assert.Equal(["ema_a_w"], file.Averages);
         Assert.Equal(["optimizer", "model_ema", "epoch"], file.Others);
         using StateDict averaged = StateDict.Open(path, averagesFirst: true);
         Assert.Equal(("model_ema", "w"), (averaged.Wrapper, Assert.Single(averaged.Names)));
-        Assert.Contains("two arrays 'w'", Refusal(Saved(new Dictionary<string, object?> { ["w"] = Weight, ["module.w"] = Weight }), StateDict.Open), StringComparison.Ordinal);
-        Assert.Contains("no arrays by name; its entries are: epoch", Refusal(Saved(new Dictionary<string, object?> { ["epoch"] = 3 }), StateDict.Open), StringComparison.Ordinal);
+        Assert.Contains("two arrays 'w'", Refusal(Saved(twice), StateDict.Open), StringComparison.Ordinal);
+        string none = Refusal(Saved(new Dictionary<string, object?> { ["epoch"] = 3 }), StateDict.Open);
+        Assert.Contains("no arrays by name; its entries are: epoch", none, StringComparison.Ordinal);
         Assert.Contains("no dictionary", Refusal(Saved(Weight), StateDict.Open), StringComparison.Ordinal);
     }
 
@@ -115,7 +129,7 @@ public sealed class TorchArchiveTests : IDisposable
         { "not UTF-8", new Operations((byte)'X', 1, 0, 0, 0, 0xFF) },
         { "changes a value that another one already holds", new Operations((byte)']', (byte)'q', 0, (byte)'h', 0, (byte)'a') }, // a list that holds itself
         { "nested too deeply", new Operations([.. Enumerable.Repeat((byte)']', 70), .. Enumerable.Repeat((byte)'a', 69)]) },
-        { "too many values", new Operations([(byte)')', .. Enumerable.Range(0, 30).SelectMany(i => new byte[] { (byte)'q', (byte)i, (byte)'h', (byte)i, 0x86 })]) }, // doubles 30 times
+        { "too many values", new Operations([(byte)')', .. Enumerable.Range(0, 30).SelectMany(Doubled)]) },
         { "longer than any name", new Operations([(byte)'c', .. Enumerable.Repeat((byte)'x', 400), (byte)'\n']) },
         { "claims 4611686018427387904 elements", new Operations([.. Pickled([.. Storage[..4], 1L << 62]), (byte)'Q']) },
         { "claims -1 elements", new Operations([.. Pickled([.. Storage[..4], -1]), (byte)'Q']) },
@@ -193,7 +207,8 @@ public sealed class TorchArchiveTests : IDisposable
                 bytes[end + 10] = 99;
                 break;
             case "big-endian":
-                bytes = TorchWriter.Zip([.. entries.Select(entry => entry.Name.EndsWith("byteorder", StringComparison.Ordinal) ? (entry.Name, "big"u8.ToArray()) : entry)]);
+                entries[1] = (entries[1].Name, "big"u8.ToArray());
+                bytes = TorchWriter.Zip(entries);
                 break;
             case "missing":
                 bytes = TorchWriter.Zip([.. entries.Where(entry => !entry.Name.EndsWith("/0", StringComparison.Ordinal))]);
@@ -267,12 +282,16 @@ public sealed class TorchArchiveTests : IDisposable
 
     private static Operations Name(string module, string name) => new([(byte)'c', .. System.Text.Encoding.UTF8.GetBytes($"{module}\n{name}\n")]);
 
+    /// <summary>A tuple of the value on the stack, twice.</summary>
+    private static byte[] Doubled(int place) => [(byte)'q', (byte)place, (byte)'h', (byte)place, 0x86];
+
     private static byte[] Pickled(object?[] tuple) => TorchWriter.Pickled(tuple);
 
     /// <summary>A tensor over a storage of four elements, the first of the file.</summary>
     private static Called Tensor(long offset, long[] sizes, long[] strides) => new(
         "torch._utils", "_rebuild_tensor_v2",
-        new Operations([.. Pickled(["storage", Name("torch", "FloatStorage"), "0", "cpu", 4]), (byte)'Q']), offset, sizes.Cast<object?>().ToArray(), strides.Cast<object?>().ToArray(), false, null);
+        new Operations([.. Pickled(["storage", Name("torch", "FloatStorage"), "0", "cpu", 4]), (byte)'Q']), offset,
+        sizes.Cast<object?>().ToArray(), strides.Cast<object?>().ToArray(), false, null);
 
     /// <summary>A tensor over a storage of its own of 512 bytes: 0, 1, … 255, twice.</summary>
     private static ViewOf View(string type, int size, long offset, long[] sizes, long[] strides) => new(type, size, offset, sizes, strides);

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Collections;
 using System.IO.Compression;
 using System.Text;
@@ -17,10 +16,13 @@ internal sealed record ViewOf(string Type, int Size, long Offset, long[] Sizes, 
 internal sealed record Operations(params byte[] Bytes);
 
 /// <summary>
-/// Writes files as <c>torch.save</c> does: dictionaries, lists (<c>List</c>), tuples (arrays), plain values and <see cref="StoredTensor"/>s, in zip or legacy form.
+/// Writes files as <c>torch.save</c> does, in zip or legacy form: dictionaries, lists (<c>List</c>), tuples (arrays), plain values and
+/// <see cref="StoredTensor"/>s.
 /// </summary>
 internal sealed class TorchWriter
 {
+    private static readonly byte[] Local = [.. "PK\u0003\u0004"u8], Entry = [.. "PK\u0001\u0002"u8], End = [.. "PK\u0005\u0006"u8];
+
     private readonly ArrayBufferWriter<byte> pickle = new();
     private readonly List<(byte[] Bytes, int Size)> storages = [];
 
@@ -61,28 +63,51 @@ internal sealed class TorchWriter
     }
 
     /// <summary>An archive of stored entries, aligned as PyTorch aligns them.</summary>
-    internal static byte[] Zip(IReadOnlyList<(string Name, byte[] Bytes)> entries)
+    /// <param name="entries">Names and contents.</param>
+    /// <param name="isLarge">Whether sizes and places stand where an archive of more than 4 GB has them.</param>
+    internal static byte[] Zip(IReadOnlyList<(string Name, byte[] Bytes)> entries, bool isLarge = false)
     {
-        MemoryStream zip = new(), directory = new();
+        using MemoryStream file = new(), list = new();
+        using BinaryWriter zip = new(file), directory = new(list);
         foreach ((string name, byte[] bytes) in entries)
         {
-            byte[] path = Encoding.UTF8.GetBytes(name), sizes = new byte[12];
-            long local = zip.Length, padding = (-(local + 30 + path.Length + 4) & 63) + 4;
-            BinaryPrimitives.WriteUInt32LittleEndian(sizes, Crc32.Continue(0, bytes));
-            BinaryPrimitives.WriteInt32LittleEndian(sizes.AsSpan(4), bytes.Length);
-            BinaryPrimitives.WriteInt32LittleEndian(sizes.AsSpan(8), bytes.Length);
-            byte[] extra = [(byte)'F', (byte)'B', .. BitConverter.GetBytes((short)(padding - 4)), .. new byte[padding - 4]];
-            zip.Write([0x50, 0x4B, 3, 4, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, .. sizes, .. BitConverter.GetBytes((short)path.Length), .. BitConverter.GetBytes((short)padding)]);
-            zip.Write([.. path, .. extra, .. bytes]);
-            directory.Write([0x50, 0x4B, 1, 2, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, .. sizes, .. BitConverter.GetBytes((short)path.Length), .. new byte[12]]);
-            directory.Write([.. BitConverter.GetBytes((int)local), .. path]);
+            byte[] path = Encoding.UTF8.GetBytes(name);
+            (uint crc, uint size, long local) = (Crc32.Continue(0, bytes), (uint)bytes.Length, file.Length);
+            short padding = (short)(-(local + 30 + path.Length + 4) & 63);
+            zip.Write([.. Local, .. new byte[10]]);
+            zip.Write(crc);
+            zip.Write(size);
+            zip.Write(size);
+            zip.Write((short)path.Length);
+            zip.Write((short)(padding + 4));
+            zip.Write([.. path, .. "FB"u8, (byte)padding, 0, .. new byte[padding], .. bytes]);
+            directory.Write([.. Entry, .. new byte[12]]);
+            directory.Write(crc);
+            directory.Write(isLarge ? uint.MaxValue : size);
+            directory.Write(isLarge ? uint.MaxValue : size);
+            directory.Write((short)path.Length);
+            directory.Write((short)(isLarge ? 28 : 0));
+            directory.Write(new byte[10]);
+            directory.Write(isLarge ? uint.MaxValue : (uint)local);
+            directory.Write(path);
+            if (isLarge)
+            {
+                directory.Write([1, 0, 24, 0]);
+                directory.Write((long)size);
+                directory.Write((long)size);
+                directory.Write(local);
+            }
         }
 
-        int begin = (int)zip.Length;
-        zip.Write(directory.ToArray());
-        byte[] count = BitConverter.GetBytes((short)entries.Count);
-        zip.Write([0x50, 0x4B, 5, 6, 0, 0, 0, 0, .. count, .. count, .. BitConverter.GetBytes((int)directory.Length), .. BitConverter.GetBytes(begin), 0, 0]);
-        return zip.ToArray();
+        uint begin = (uint)file.Length;
+        zip.Write(list.ToArray());
+        zip.Write([.. End, 0, 0, 0, 0]);
+        zip.Write((short)entries.Count);
+        zip.Write((short)entries.Count);
+        zip.Write((uint)list.Length);
+        zip.Write(begin);
+        zip.Write((short)0);
+        return file.ToArray();
     }
 
     /// <summary>The entries of an archive, read by the class library.</summary>
@@ -161,9 +186,13 @@ internal sealed class TorchWriter
         }
     }
 
-    private void WriteTensor(StoredTensor tensor) => WriteTensor(
-        TorchElement.All.First(element => element.DType == tensor.DType && element.Size == tensor.DType.Size).Name, tensor.DType.Size, tensor.Bytes.ToArray(), 0,
-        [.. tensor.Shape.Select(size => (long)size)], [.. Enumerable.Range(0, tensor.Shape.Length).Select(i => tensor.Shape.CountOf(i + 1, tensor.Shape.Length))]);
+    private void WriteTensor(StoredTensor tensor)
+    {
+        (Shape shape, int size) = (tensor.Shape, tensor.DType.Size);
+        string type = TorchElement.All.First(element => element.DType == tensor.DType && element.Size == size).Name;
+        long[] strides = [.. Enumerable.Range(0, shape.Length).Select(i => shape.CountOf(i + 1, shape.Length))];
+        WriteTensor(type, size, tensor.Bytes.ToArray(), 0, [.. shape.Select(dimension => (long)dimension)], strides);
+    }
 
     private void WriteTensor(string type, int size, byte[] storage, long offset, long[] sizes, long[] strides)
     {
@@ -174,11 +203,11 @@ internal sealed class TorchWriter
         Write("cpu");
         Write(storage.Length / size);
         Bytes((byte)'t', (byte)'Q');
-        foreach (object? argument in new object?[] { offset, sizes.Cast<object?>().ToArray(), strides.Cast<object?>().ToArray(), false, new Called("collections", "OrderedDict") })
-        {
-            Write(argument);
-        }
-
+        Write(offset);
+        Write(sizes.Cast<object?>().ToArray());
+        Write(strides.Cast<object?>().ToArray());
+        Write(false);
+        Write(new Called("collections", "OrderedDict"));
         Bytes((byte)'t', (byte)'R');
         storages.Add((storage, size));
     }

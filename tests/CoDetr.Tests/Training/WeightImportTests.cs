@@ -53,8 +53,8 @@ public sealed class WeightImportTests : IDisposable
             ["model_ema"] = new Dictionary<string, object?>
             {
                 ["backbone.pos_embed"] = positions, ["backbone.patch_embed.proj.weight"] = patches, ["backbone.blocks.0.attn.q_bias"] = Random("", [2]),
-                ["backbone.blocks.0.attn.rope.freqs_cos"] = Random("", [9, 2]), ["backbone.cls_token"] = Random("", [1, 1, 2]), ["backbone.fc_norm.weight"] = Random("", [2]),
-                ["backbone.lm_head.weight"] = Random("", [2, 2]), ["backbone.mask_token"] = Random("", [1, 1, 2]),
+                ["backbone.blocks.0.attn.rope.freqs_cos"] = Random("", [9, 2]), ["backbone.cls_token"] = Random("", [1, 1, 2]),
+                ["backbone.fc_norm.weight"] = Random("", [2]), ["backbone.lm_head.weight"] = Random("", [2, 2]), ["backbone.mask_token"] = Random("", [1, 1, 2]),
             },
         });
         ImportReport report = WeightImport.LoadBackbone(model, path);
@@ -93,7 +93,11 @@ public sealed class WeightImportTests : IDisposable
     public void ATableThatCannotBeResizedIsSaid(int rows, int heads, string? refusal)
     {
         using Named model = new(("backbone.a.weight", [1]), ("backbone.a.relative_position_bias_table", [25, 3]), ("backbone.b.weight", [2, 2]));
-        Dictionary<string, object?> arrays = new() { ["a.weight"] = Random("", [1]), ["a.relative_position_bias_table"] = Random("", [rows, heads]), ["b.weight"] = Random("", refusal is null ? [2, 2] : [2, 3]) };
+        Dictionary<string, object?> arrays = new()
+        {
+            ["a.weight"] = Random("", [1]), ["a.relative_position_bias_table"] = Random("", [rows, heads]),
+            ["b.weight"] = Random("", refusal is null ? [2, 2] : [2, 3]),
+        };
         if (refusal is null)
         {
             ImportReport report = WeightImport.LoadBackbone(model, Saved("state_dict", arrays));
@@ -110,7 +114,9 @@ public sealed class WeightImportTests : IDisposable
     [Fact]
     public void ClassHeadsAreToldFromOtherShapes()
     {
-        using Named model = new(("query_head.cls_branches.0.weight", [3, 4]), ("roi_head.0.bbox_head.fc_cls.bias", [4]), ("roi_head.0.bbox_head.fc_reg.bias", [12]), ("neck.bias", [4]), ("x", [1]));
+        using Named model = new(
+            ("query_head.cls_branches.0.weight", [3, 4]), ("roi_head.0.bbox_head.fc_cls.bias", [4]), ("roi_head.0.bbox_head.fc_reg.bias", [12]),
+            ("neck.bias", [4]), ("x", [1]));
         using StateDict file = StateDict.Open(Saved("state_dict", new()
         {
             ["query_head.cls_branches.0.weight"] = Random("", [80, 4]),
@@ -143,7 +149,8 @@ public sealed class WeightImportTests : IDisposable
         return path;
     }
 
-    private StoredTensor Random(string name, Shape shape) => StoredTensor.From<float>(name, shape, [.. Enumerable.Range(0, (int)shape.Count).Select(_ => random.NextSingle() + 0.5f)]);
+    private StoredTensor Random(string name, Shape shape) =>
+        StoredTensor.From<float>(name, shape, [.. Enumerable.Range(0, (int)shape.Count).Select(_ => random.NextSingle() + 0.5f)]);
 
     private static void Equal(double[] expected, float[] found)
     {
