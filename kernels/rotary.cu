@@ -10,7 +10,7 @@ KERNEL(rotary_table, acc* table, int rows, int columns, int pairs, float span, f
     ELEMENT_LOOP (i, all) {
         const int at = (int)i / pairs, p = at < rows ? at : at - rows, n = at < rows ? rows : columns;
         const double frequency = m_exp(-(double)(i % pairs) / pairs * m_log((double)theta));
-        const acc angle = (acc)((double)p / n * (double)span * frequency);
+        const acc angle = (acc)p / (acc)n * (acc)span * (acc)frequency;  // rounded step by step, as published weights were trained with
         table[i] = m_cos(angle);
         table[all + i] = m_sin(angle);
     }
