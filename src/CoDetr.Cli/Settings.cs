@@ -49,7 +49,9 @@ internal static class Settings
     /// <summary>A new <c>--head</c>.</summary>
     internal static Option<string> Head() => new("--head")
     {
-        Description = "The head that finds objects: the query head, or an auxiliary one that the checkpoint holds", HelpName = "detr|atss|faster-rcnn|…", DefaultValueFactory = _ => "detr",
+        Description = "The head that finds objects: the query head, or an auxiliary one that the checkpoint holds",
+        HelpName = "detr|atss|faster-rcnn|…",
+        DefaultValueFactory = _ => "detr",
     };
 
     /// <summary>A new <c>--precision</c>.</summary>

@@ -1,6 +1,6 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using System.Buffers.Binary;
 using CoDetr.Tensors;
 
 namespace CoDetr.Detection;

@@ -12,17 +12,20 @@ internal static class ImportVerb
     {
         Argument<string?> weights = new("FILE")
         {
-            Description = "Weights of a detector under the official names: .pth or .safetensors. Nothing in it is run", Arity = ArgumentArity.ZeroOrOne,
+            Description = "Weights of a detector under the official names: .pth or .safetensors. Nothing in it is run",
+            Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string?> model = Settings.ModelOrNone();
         Option<string?> config = new("--config")
         {
-            Description = "Configuration of the reference implementation as JSON, in place of --model", HelpName = "FILE.json",
+            Description = "Configuration of the reference implementation as JSON, in place of --model",
+            HelpName = "FILE.json",
         };
         Option<string?> backbone = new("--backbone") { Description = Settings.BackboneHelp, HelpName = "FILE" };
         Option<string?> data = new("--data")
         {
-            Description = "Data set whose classes the model shall know; heads of another number start afresh [default: the classes of FILE]", HelpName = "DIR",
+            Description = "Data set whose classes the model shall know; heads of another number start afresh [default: the classes of FILE]",
+            HelpName = "DIR",
         };
         Option<string> output = new("--out", "-o") { Description = "The checkpoint to write", HelpName = "FILE.safetensors", Required = true };
         Option<bool> partial = new("--partial") { Description = "Write it also if arrays are missing or have another shape: those start afresh" };

@@ -30,7 +30,8 @@ internal sealed class RecipeOptions
 
     private readonly Option<string?> backbone = new("--backbone")
     {
-        Description = $"{Settings.BackboneHelp}; it then learns at a tenth of the rate", HelpName = "FILE",
+        Description = $"{Settings.BackboneHelp}; it then learns at a tenth of the rate",
+        HelpName = "FILE",
     };
 
     private readonly Option<bool> federated = new("--fed-loss") { Description = "Each step, train the classes that its pictures show and some others only: for many rare classes" };

@@ -23,7 +23,9 @@ public static class ModelZoo
         ["co-dino-vit-l"] = new(
             Dino(VisionTransformerConfig.Large) with
             {
-                Queries = 1500, MaxDetections = 1000, Denoising = new DenoisingSettings { Queries = 300, BoxNoise = 0.4f },
+                Queries = 1500,
+                MaxDetections = 1000,
+                Denoising = new DenoisingSettings { Queries = 300, BoxNoise = 0.4f },
             },
             Pair),
 
@@ -33,7 +35,11 @@ public static class ModelZoo
         ["co-dino-tiny"] = new(
             Tiny with
             {
-                Kind = QueryKind.Dino, UsesQuality = true, ClassWeight = 1, Denoising = new DenoisingSettings { Queries = 20 }, Suppression = SuppressionSettings.Lowering(0.8f),
+                Kind = QueryKind.Dino,
+                UsesQuality = true,
+                ClassWeight = 1,
+                Denoising = new DenoisingSettings { Queries = 20 },
+                Suppression = SuppressionSettings.Lowering(0.8f),
                 Positives = new PositiveSettings { HasFeatures = false },
             },
             Pair),

@@ -198,7 +198,8 @@ internal static class RegionClaims
 
         return Draws.Given(new Dictionary<string, Tensor>
         {
-            ["positives"] = Tensor.From(positives, [batch, rows]), ["negatives"] = Tensor.From(negatives, [batch, rows]),
+            ["positives"] = Tensor.From(positives, [batch, rows]),
+            ["negatives"] = Tensor.From(negatives, [batch, rows]),
         });
     }
 

@@ -9,7 +9,15 @@ public sealed class TransformerBackboneTests
 
     private static readonly VisionTransformerConfig Vit = new()
     {
-        Patch = 4, Width = 16, Depth = 3, Heads = 2, Hidden = 10, Window = 3, WindowBlocks = [0, 2], PretrainSize = 16, DropPath = 0.5f,
+        Patch = 4,
+        Width = 16,
+        Depth = 3,
+        Heads = 2,
+        Hidden = 10,
+        Window = 3,
+        WindowBlocks = [0, 2],
+        PretrainSize = 16,
+        DropPath = 0.5f,
     };
 
     public static TheoryData<BackboneConfig> Configs => [Swin, Vit];

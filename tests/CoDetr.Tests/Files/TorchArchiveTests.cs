@@ -28,7 +28,9 @@ public sealed class TorchArchiveTests : IDisposable
             ["state_dict"] = tensors.ToDictionary(tensor => tensor.Name, tensor => (object?)tensor),
             ["meta"] = new Dictionary<string, object?>
             {
-                ["CLASSES"] = new object?[] { "größe", "car" }, ["lr"] = 0.25, ["n"] = new List<object?> { null, true, long.MaxValue },
+                ["CLASSES"] = new object?[] { "größe", "car" },
+                ["lr"] = 0.25,
+                ["n"] = new List<object?> { null, true, long.MaxValue },
             },
         };
         string path = form == "zip" ? Saved(root, protocol) : Legacy(root);

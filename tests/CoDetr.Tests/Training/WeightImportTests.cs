@@ -52,9 +52,14 @@ public sealed class WeightImportTests : IDisposable
             ["module"] = new Dictionary<string, object?> { ["wrong"] = positions },
             ["model_ema"] = new Dictionary<string, object?>
             {
-                ["backbone.pos_embed"] = positions, ["backbone.patch_embed.proj.weight"] = patches, ["backbone.blocks.0.attn.q_bias"] = Random("", [2]),
-                ["backbone.blocks.0.attn.rope.freqs_cos"] = Random("", [9, 2]), ["backbone.cls_token"] = Random("", [1, 1, 2]),
-                ["backbone.fc_norm.weight"] = Random("", [2]), ["backbone.lm_head.weight"] = Random("", [2, 2]), ["backbone.mask_token"] = Random("", [1, 1, 2]),
+                ["backbone.pos_embed"] = positions,
+                ["backbone.patch_embed.proj.weight"] = patches,
+                ["backbone.blocks.0.attn.q_bias"] = Random("", [2]),
+                ["backbone.blocks.0.attn.rope.freqs_cos"] = Random("", [9, 2]),
+                ["backbone.cls_token"] = Random("", [1, 1, 2]),
+                ["backbone.fc_norm.weight"] = Random("", [2]),
+                ["backbone.lm_head.weight"] = Random("", [2, 2]),
+                ["backbone.mask_token"] = Random("", [1, 1, 2]),
             },
         });
         ImportReport report = WeightImport.LoadBackbone(model, path);
@@ -95,7 +100,8 @@ public sealed class WeightImportTests : IDisposable
         using Named model = new(("backbone.a.weight", [1]), ("backbone.a.relative_position_bias_table", [25, 3]), ("backbone.b.weight", [2, 2]));
         Dictionary<string, object?> arrays = new()
         {
-            ["a.weight"] = Random("", [1]), ["a.relative_position_bias_table"] = Random("", [rows, heads]),
+            ["a.weight"] = Random("", [1]),
+            ["a.relative_position_bias_table"] = Random("", [rows, heads]),
             ["b.weight"] = Random("", refusal is null ? [2, 2] : [2, 3]),
         };
         if (refusal is null)
