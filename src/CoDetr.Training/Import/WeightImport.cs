@@ -84,8 +84,28 @@ public static class WeightImport
     private static bool IsOfWindows(string name) => name.EndsWith(".relative_position_bias_table", StringComparison.Ordinal);
 
     /// <summary>Whether the shapes differ in nothing but the number of classes.</summary>
-    private static bool IsClassHead(string name, Shape found, Shape wanted) =>
-        found.Length == wanted.Length && found.Length > 0 && found.With(0, wanted[0]) == wanted && ClassHeads.Any(word => name.Split('.').Contains(word));
+    /// <param name="name">The parameter.</param>
+    /// <param name="found">Its shape in the file.</param>
+    /// <param name="wanted">Its shape in the model.</param>
+    /// <param name="classes">How many classes file and model tell apart, where both say so.</param>
+    private static bool IsClassHead(string name, Shape found, Shape wanted, (int File, int Model)? classes)
+    {
+        string[] parts = name.Split('.');
+        if (found.Length != wanted.Length || found.Length == 0 || found.With(0, wanted[0]) != wanted || !ClassHeads.Any(parts.Contains))
+        {
+            return false;
+        }
+
+        int background = parts.Contains("fc_cls") ? 1 : 0;
+        return classes is not (int file, int model) || (file != model && (long)(found[0] - background) * model == (long)(wanted[0] - background) * file);
+    }
+
+    /// <summary>The rows of the query head's first class branch, one for each class.</summary>
+    private static int? Classes(IEnumerable<string> names, Func<string, Shape> shapeOf)
+    {
+        string? head = names.FirstOrDefault(name => name.EndsWith("cls_branches.0.weight", StringComparison.Ordinal));
+        return head is not null && shapeOf(head) is { Length: > 0 } shape ? shape[0] : null;
+    }
 
     private static string Some(IEnumerable<string> names)
     {
@@ -97,6 +117,7 @@ public static class WeightImport
     private sealed class Plan
     {
         private readonly StateDict file;
+        private readonly (int File, int Model)? classes;
         private readonly List<(string Name, Parameter Parameter, string Source)> loads = [];
         private readonly List<ConvertedArray> converted = [];
         private readonly List<ReshapedArray> classHeads = [], reshaped = [];
@@ -109,8 +130,11 @@ public static class WeightImport
         internal Plan(IEnumerable<(string Name, Parameter Parameter)> parameters, StateDict file, Dictionary<string, string> sources, bool ofBackbone)
         {
             this.file = file;
+            (string Name, Parameter Parameter)[] all = [.. parameters.Where(pair => !IsComputed(pair.Name))];
+            Dictionary<string, Shape> shapes = all.ToDictionary(pair => pair.Name, pair => pair.Parameter.CheckpointShape);
+            classes = Classes(file.Names, file.ShapeOf) is int known && Classes(shapes.Keys, name => shapes[name]) is int own ? (known, own) : null;
             HashSet<string> wanted = [];
-            foreach ((string name, Parameter parameter) in parameters.Where(pair => !IsComputed(pair.Name)))
+            foreach ((string name, Parameter parameter) in all)
             {
                 wanted.Add(name);
                 Add(name, parameter, sources.GetValueOrDefault(name), ofBackbone);
@@ -172,7 +196,7 @@ public static class WeightImport
                     converted.Add(new ConvertedArray(name, $"{file.DTypeOf(source)} to {DType.F32}"));
                 }
             }
-            else if (IsClassHead(name, found, shape))
+            else if (IsClassHead(name, found, shape, classes))
             {
                 classHeads.Add(new ReshapedArray(name, found, shape));
             }

@@ -122,18 +122,19 @@ public sealed class WeightImportTests : IDisposable
     {
         using Named model = new(
             ("query_head.cls_branches.0.weight", [3, 4]), ("roi_head.0.bbox_head.fc_cls.bias", [4]), ("roi_head.0.bbox_head.fc_reg.bias", [12]),
-            ("neck.bias", [4]), ("x", [1]));
+            ("roi_head.1.bbox_head.fc_reg.bias", [4]), ("neck.bias", [4]), ("x", [1])); // the second box head does not tell classes apart
         using StateDict file = StateDict.Open(Saved("state_dict", new()
         {
             ["query_head.cls_branches.0.weight"] = Random("", [80, 4]),
             ["roi_head.0.bbox_head.fc_cls.bias"] = Random("", [81]),
             ["roi_head.0.bbox_head.fc_reg.bias"] = Random("", [320]),
+            ["roi_head.1.bbox_head.fc_reg.bias"] = Random("", [320]),
             ["neck.bias"] = Random("", [8]),
             ["x"] = Random("", [1]),
             ["y"] = Random("", [1]),
         }));
         ImportReport report = WeightImport.Load(model, file);
-        Assert.Equal((1, 3, 1, false), (report.Loaded.Count, report.ClassHeads.Count, report.Reshaped.Count, report.IsComplete));
+        Assert.Equal((1, 3, 2, false), (report.Loaded.Count, report.ClassHeads.Count, report.Reshaped.Count, report.IsComplete));
         Assert.Equal(["y"], report.Unexpected);
         Assert.Equal([0], model["x"]); // refused: nothing was changed
         Assert.Single(WeightImport.Load(model, file, mayBePartial: true).Loaded);
