@@ -77,10 +77,12 @@ public static class ModelZoo
             heads = [.. heads.Select(head => head.WithConvs(convs))];
         }
 
-        RegionProposalConfig proposals = isTiny ? Small(new RegionProposalConfig()) : new RegionProposalConfig();
+        bool isVision = config.Backbone is VisionTransformerConfig;
+        RegionProposalConfig proposals = new();
+        proposals = isTiny ? Small(proposals) : isVision ? proposals with { Inference = new(8000, 2000, 0.9f) } : proposals;
         return config with
         {
-            Auxiliary = [.. heads.Select(head => (isTiny && head is FasterRcnnConfig regional ? Small(regional) : head).Times(factor))],
+            Auxiliary = [.. heads.Select(head => (head is FasterRcnnConfig regional ? isTiny ? Small(regional) : isVision ? Large(regional) : head : head).Times(factor))],
             Proposals = heads.Any(head => head.PoolsRegions) ? proposals.Times(factor) : null,
             Positives = config.Positives with { IsOn = collaboration.HasPositiveQueries, Weight = collaboration.Lambda1 },
             TrainsAuxiliary = collaboration.TrainsHeads,
@@ -112,6 +114,12 @@ public static class ModelZoo
 
     /// <summary>The sizes of golden/curves.md.</summary>
     private static RegionProposalConfig Small(RegionProposalConfig config) => config with { Samples = 64, Training = new(200, 60, 0.7f), Inference = new(200, 60, 0.7f) };
+
+    /// <summary>The region head of the published ViT-L (spec/model.md §10).</summary>
+    private static FasterRcnnConfig Large(FasterRcnnConfig config) => config with
+    {
+        Convs = 4, FullyConnected = 1, IsClassAgnostic = true, Units = (0.05f, 0.05f, 0.1f, 0.1f), Suppression = SuppressionSettings.Lowering(0.5f), MaxDetections = 1000,
+    };
 
     private static FasterRcnnConfig Small(FasterRcnnConfig config) => config with { Hidden = 24, Samples = 32 };
 
