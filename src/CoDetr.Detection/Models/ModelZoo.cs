@@ -118,7 +118,12 @@ public static class ModelZoo
     /// <summary>The region head of the published ViT-L (spec/model.md §10).</summary>
     private static FasterRcnnConfig Large(FasterRcnnConfig config) => config with
     {
-        Convs = 4, FullyConnected = 1, IsClassAgnostic = true, Units = (0.05f, 0.05f, 0.1f, 0.1f), Suppression = SuppressionSettings.Lowering(0.5f), MaxDetections = 1000,
+        Convs = 4,
+        FullyConnected = 1,
+        IsClassAgnostic = true,
+        Units = (0.05f, 0.05f, 0.1f, 0.1f),
+        Suppression = SuppressionSettings.Lowering(0.5f),
+        MaxDetections = 1000,
     };
 
     private static FasterRcnnConfig Small(FasterRcnnConfig config) => config with { Hidden = 24, Samples = 32 };
