@@ -20,7 +20,7 @@ public class LevelTopBench : SizedBench<LevelTopSize>
 
     internal override Tensor Run(Tensor[] t) => Size.Classes == 0
         ? t[0].Reshape(1, -1).LevelTopRows(Size.Levels, Size.Most)
-        : t[0].LevelTopPairs(t[1], null, Size.Levels, Size.Most, 0).Scores;
+        : t[0].LevelTopPairs(t[1], null, Size.Levels, Size.Most, -2).Scores; // below all scores: what is left out would be -infinity
 }
 
 /// <summary>Kept boxes, candidates and classes.</summary>
