@@ -19,6 +19,7 @@ internal static class CommandLine
             ImportVerb.Command(terminal),
             DevicesVerb.Command(terminal),
             InspectVerb.Command(terminal),
+            CompareVerb.Command(terminal),
         };
         root.Options.Add(Settings.Verbose);
         root.Options.Add(Settings.NoCache);

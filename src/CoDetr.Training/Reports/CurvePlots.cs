@@ -10,7 +10,7 @@ internal static class CurvePlots
     internal const int Width = 760, Height = 420;
     private const int Points = 300;
 
-    private static readonly string[] LightLines = ["#2563eb", "#d97706", "#059669"];
+    private static readonly string[] LightLines = ["#2563eb", "#d97706", "#059669", "#7c3aed", "#dc2626", "#4b5563"];
     private static readonly string[] DarkLines = ["#60a5fa", "#fbbf24", "#34d399"];
     private static readonly Lock Gate = new();
 
@@ -43,6 +43,23 @@ internal static class CurvePlots
 
         plot.Axes.SetLimitsY(0, 100);
         plot.ShowLegend(Alignment.UpperLeft);
+        return plot;
+    }
+
+    /// <summary>Mean AP of groups of runs over epochs or time, in percent, in bands of one deviation on either side.</summary>
+    internal static Plot Bands(IReadOnlyList<(string Name, IReadOnlyList<MeanPoint> Points)> groups, string below)
+    {
+        Plot plot = Styled("AP, %: mean and deviation", below, dark: false);
+        foreach ((int i, (string name, IReadOnlyList<MeanPoint> points)) in groups.Index())
+        {
+            Color color = Color.FromHex(LightLines[i % LightLines.Length]);
+            double[] xs = [.. points.Select(p => p.X)];
+            ScottPlot.Plottables.FillY band = plot.Add.FillY(xs, [.. points.Select(p => p.Mean - p.Deviation)], [.. points.Select(p => p.Mean + p.Deviation)]);
+            (band.FillColor, band.LineWidth) = (color.WithAlpha(.2), 0);
+            Add(plot, [.. points.Select(p => (p.X, p.Mean))], color, 2.5f, name);
+        }
+
+        plot.ShowLegend(Alignment.LowerRight);
         return plot;
     }
 

@@ -14,8 +14,10 @@ internal sealed class RunCurves
         }
 
         Loss = [.. steps.Select(line => (Step: line.GetProperty("step").GetDouble(), Value: line.GetProperty("loss").GetDouble()))];
+        double typical = steps.Select(line => line.GetProperty("seconds").GetDouble()).Order().ElementAtOrDefault(steps.Count / 2);
         Evaluations = [.. evaluations.Select(line => (
             line.GetProperty("epoch").GetInt32(),
+            line.GetProperty("step").GetDouble() * typical / 60,
             line.GetProperty("evaluation").EnumerateObject().ToDictionary(figure => figure.Name, figure => figure.Value.GetDouble())))];
         LastLosses = steps.Count == 0 ? [] : Averages(steps);
         Seconds = steps.Concat(evaluations).Sum(line => line.GetProperty("seconds").GetDouble());
@@ -27,8 +29,11 @@ internal sealed class RunCurves
     /// <summary>The total loss of each step.</summary>
     internal IReadOnlyList<(double Step, double Value)> Loss { get; }
 
-    /// <summary>COCO's figures after epochs.</summary>
-    internal IReadOnlyList<(int Epoch, Dictionary<string, double> Figures)> Evaluations { get; }
+    /// <summary>
+    /// COCO's figures after epochs. The minutes of training until then are the steps times their median time, so that what else a machine had to do meanwhile
+    /// does not count.
+    /// </summary>
+    internal IReadOnlyList<(int Epoch, double Minutes, Dictionary<string, double> Figures)> Evaluations { get; }
 
     /// <summary>Each loss, averaged over the last hundred steps.</summary>
     internal IReadOnlyList<(string Name, double Value)> LastLosses { get; }

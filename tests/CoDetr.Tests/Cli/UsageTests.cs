@@ -27,6 +27,7 @@ public sealed class UsageTests
     [InlineData("import")]
     [InlineData("devices")]
     [InlineData("inspect")]
+    [InlineData("compare")]
     public void EveryVerbHasHelp(string verb)
     {
         CliRun run = CliRun.Of(verb, "--help");
