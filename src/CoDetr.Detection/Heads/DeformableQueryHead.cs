@@ -17,17 +17,10 @@ internal sealed class DeformableQueryHead : QueryHead
     }
 
     private DeformableQueryHead(DetectorConfig config, DeformableTransformer transformer)
-        : base(config, transformer)
+        : base(config, transformer, transformer.Encoder)
     {
         this.transformer = transformer;
         queries = Add("query_embedding", new Embedding(config.Queries, config.Width)).Weight;
-    }
-
-    /// <inheritdoc/>
-    internal override bool Recomputes
-    {
-        get => transformer.Encoder.Recomputes;
-        set => transformer.Encoder.Recomputes = value;
     }
 
     /// <inheritdoc/>
@@ -41,10 +34,11 @@ internal sealed class DeformableQueryHead : QueryHead
     internal override QueryGroup MainQueries(EncoderOutput encoded) => transformer.MainQueries(encoded, queries.Value);
 
     /// <inheritdoc/>
-    internal override QueryPredictions Decode(EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, TokenGrid grid)
+    internal override QueryPredictions Decode(EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, TokenGrid grid, int from = 0)
     {
         DecoderOutput output = transformer.Decode(encoded, groups, BoxBranches, grid, Blocked(groups, hidesGaps: Config.Positives.PadsWithZeros && groups.Count > 1));
-        return new QueryPredictions([.. output.States.Select((state, i) => ClassBranches[i].ForwardF32(state))], output.Boxes);
+        int[] layers = [.. Enumerable.Range(from, output.States.Length - from)];
+        return new QueryPredictions([.. layers.Select(i => ClassBranches[i].ForwardF32(output.States[i]))], [.. layers.Select(i => output.Boxes[i])]);
     }
 
     private protected override QueryGroup PositiveGroup(PositiveQueries positives, int head, DType type) => transformer.PositiveGroup(positives, head, type);

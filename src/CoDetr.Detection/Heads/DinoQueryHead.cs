@@ -16,17 +16,10 @@ internal sealed class DinoQueryHead : QueryHead
     }
 
     private DinoQueryHead(DetectorConfig config, DinoTransformer transformer)
-        : base(config, transformer)
+        : base(config, transformer, transformer.Encoder)
     {
         this.transformer = transformer;
         labels = Add("label_embedding", new Embedding(config.Classes, config.Width)).Weight;
-    }
-
-    /// <inheritdoc/>
-    internal override bool Recomputes
-    {
-        get => transformer.Encoder.Recomputes;
-        set => transformer.Encoder.Recomputes = value;
     }
 
     /// <inheritdoc/>
@@ -37,12 +30,13 @@ internal sealed class DinoQueryHead : QueryHead
     internal override QueryGroup MainQueries(EncoderOutput encoded) => transformer.MainQueries(encoded);
 
     /// <summary>Runs the decoder. The box branches look at the normed states once more, and at the boxes of the layer before: look forward twice.</summary>
-    internal override QueryPredictions Decode(EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, TokenGrid grid)
+    internal override QueryPredictions Decode(EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, TokenGrid grid, int from = 0)
     {
         DinoDecoderOutput output = transformer.Decode(encoded, groups, BoxBranches, grid, Blocked(groups, hidesGaps: false));
+        int[] layers = [.. Enumerable.Range(from, output.States.Length - from)];
         return new QueryPredictions(
-            [.. output.States.Select((state, i) => ClassBranches[i].ForwardF32(state))],
-            [.. output.States.Select((state, i) => (BoxBranches[i].Forward(state) + output.References[i].InverseSigmoid(DinoDecoder.Epsilon)).Sigmoid())]);
+            [.. layers.Select(i => ClassBranches[i].ForwardF32(output.States[i]))],
+            [.. layers.Select(i => (BoxBranches[i].Forward(output.States[i]) + output.References[i].InverseSigmoid(DinoDecoder.Epsilon)).Sigmoid())]);
     }
 
     private protected override IEnumerable<QueryGroup> DenoisingQueries(Truth truth, Tensor validSizes, DType type, Draws draws) =>

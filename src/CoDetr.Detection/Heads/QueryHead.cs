@@ -22,15 +22,23 @@ internal abstract class QueryHead : Module
 {
     private static readonly float RareClass = -MathF.Log(99); // each class starts at a probability of 1 %
 
-    private readonly Conv2d downsample;
-    private readonly GroupNorm downsampleNorm;
+    private readonly DeformableEncoder encoder;
+    private readonly LevelConv? downsample;
+    private readonly MultiScaleAdapter? adapter;
 
-    private protected QueryHead(DetectorConfig config, Module transformer)
+    private protected QueryHead(DetectorConfig config, Module transformer, DeformableEncoder encoder)
     {
-        Config = config;
+        (Config, this.encoder) = (config, encoder);
         Add("transformer", transformer);
-        downsample = Add("downsample.0", new Conv2d(config.Width, config.Width, 3, stride: 2, hasBias: true));
-        downsampleNorm = Add("downsample.1", new GroupNorm(config.Width));
+        if (config.Levels > 1)
+        {
+            downsample = Add("downsample", new LevelConv(config.Width, stride: 2));
+        }
+        else
+        {
+            adapter = Add("adapter", new MultiScaleAdapter(config.Width));
+        }
+
         Initializer start = Initializer.Default with { Stream = "cls_branch.weight" };
         int branches = config.DecoderLayers + 1;
         ClassBranches = AddList("cls_branches", branches, _ => new Linear(config.Width, config.Classes, start, Initializer.Constant(RareClass)));
@@ -38,7 +46,11 @@ internal abstract class QueryHead : Module
     }
 
     /// <summary>Whether encoder layers are computed again in backward.</summary>
-    internal abstract bool Recomputes { get; set; }
+    internal bool Recomputes
+    {
+        get => encoder.Recomputes;
+        set => encoder.Recomputes = value;
+    }
 
     private protected DetectorConfig Config { get; }
 
@@ -57,10 +69,14 @@ internal abstract class QueryHead : Module
     internal abstract QueryGroup MainQueries(EncoderOutput encoded);
 
     /// <summary>Runs the decoder over groups of queries.</summary>
-    internal abstract QueryPredictions Decode(EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, TokenGrid grid);
+    /// <param name="encoded">What the decoder looks at.</param>
+    /// <param name="groups">The queries.</param>
+    /// <param name="grid">The levels and the padding.</param>
+    /// <param name="from">The first layer whose predictions are wanted; the last one's suffice for inference.</param>
+    internal abstract QueryPredictions Decode(EncoderOutput encoded, IReadOnlyList<QueryGroup> groups, TokenGrid grid, int from = 0);
 
-    /// <summary>What inference needs: the main queries alone.</summary>
-    internal QueryPredictions Predict(EncoderOutput encoded, TokenGrid grid) => Decode(encoded, [MainQueries(encoded)], grid);
+    /// <summary>What inference needs: the main queries alone, as the last layer predicts them.</summary>
+    internal QueryPredictions Predict(EncoderOutput encoded, TokenGrid grid) => Decode(encoded, [MainQueries(encoded)], grid, Config.DecoderLayers - 1);
 
     /// <summary>The queries of a training step.</summary>
     internal IReadOnlyList<QueryGroup> TrainingQueries(EncoderOutput encoded, IReadOnlyList<PositiveQueries> positives, Truth truth, Tensor validSizes, Draws draws)
@@ -69,7 +85,9 @@ internal abstract class QueryHead : Module
         return [.. DenoisingQueries(truth, validSizes, encoded.Memory.DType, draws), MainQueries(encoded), .. extra];
     }
 
-    /// <summary>The memory as maps again, and one coarser map: what auxiliary heads read (spec/model.md §6.7).</summary>
+    /// <summary>
+    /// What auxiliary heads read: the memory as maps again, and one coarser map (spec/model.md §6.7); of a single level the adapter's maps.
+    /// </summary>
     internal Tensor[] Pyramid(Tensor memory, TokenGrid grid)
     {
         (int batch, int start) = (memory.Shape[0], 0);
@@ -80,7 +98,7 @@ internal abstract class QueryHead : Module
             start += height * width;
         }
 
-        return [.. maps, downsampleNorm.Forward(downsample.Forward(maps[^1]))];
+        return adapter is null ? [.. maps, downsample!.Forward(maps[^1])] : adapter.Forward(maps[0]);
     }
 
     /// <summary>Queries of known objects with noise; none by default.</summary>

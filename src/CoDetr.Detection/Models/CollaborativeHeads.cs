@@ -16,7 +16,7 @@ internal sealed class CollaborativeHeads : Module
     internal CollaborativeHeads(DetectorConfig config)
     {
         this.config = config;
-        HeadFrame frame = new(config.Classes, config.Width, config.Levels + 1, config.FirstStride);
+        HeadFrame frame = new(config.Classes, config.Width, config.Pyramid.Levels, config.Pyramid.FirstStride);
         IReadOnlyList<AuxiliaryHeadConfig> ordered = config.OrderedAuxiliary;
         int regional = ordered.Count(head => head.PoolsRegions);
         proposalHead = config.Proposals is { } proposals ? Add("rpn_head", new RegionProposalHead(proposals, frame)) : null;

@@ -122,6 +122,12 @@ public sealed class Detector : Module
     {
         Tensor[] levels = Features(batch, draws);
         TokenGrid grid = GridOf(levels, batch);
+        if (grid.Levels.Tokens < Config.Queries)
+        {
+            throw new ConfigException(
+                $"Pictures of {batch.PaddedSize.Width}×{batch.PaddedSize.Height} have {grid.Levels.Tokens} cells on the model's levels, fewer than its {Config.Queries} queries; use larger pictures (--short-edge) or a model with fewer queries.");
+        }
+
         using Stage stage = Stage.Of("encoder");
         return (head.Encode(levels, grid), grid);
     }

@@ -44,7 +44,7 @@ public sealed record DetectorConfig
     /// <summary>Which query head.</summary>
     public QueryKind Kind { get; init; }
 
-    /// <summary>Feature levels that the transformer sees.</summary>
+    /// <summary>Feature levels that the transformer sees; with a single one, auxiliary heads get a pyramid that an adapter makes of it.</summary>
     public int Levels { get; init; } = 4;
 
     /// <summary>Pixels per cell of the finest level; each further one has twice as many.</summary>
@@ -122,6 +122,10 @@ public sealed record DetectorConfig
     [JsonIgnore]
     public IReadOnlyList<string> HeadNames => ["detr", .. OrderedAuxiliary.Select((head, i) =>
         OrderedAuxiliary.Count(other => other.Kind == head.Kind) == 1 ? head.Kind : $"{head.Kind}.{OrderedAuxiliary.Take(i).Count(other => other.Kind == head.Kind)}")];
+
+    /// <summary>Maps that auxiliary heads read, and pixels per cell of the finest.</summary>
+    [JsonIgnore]
+    internal (int Levels, int FirstStride) Pyramid => Levels > 1 ? (Levels + 1, FirstStride) : (MultiScaleAdapter.Levels, FirstStride / 4);
 
     /// <summary>The auxiliary heads in their official order: those that pool regions first (spec/collaborative-training.md §9).</summary>
     [JsonIgnore]

@@ -10,6 +10,8 @@ public static class ModelZoo
         ["deformable-detr-r101"] = new(Deformable(FromScratch(101))),
         ["deformable-detr-r34"] = new(Deformable(FromScratch(34))),
         ["deformable-detr-r18"] = new(Deformable(FromScratch(18))),
+        ["deformable-detr-single-scale-r50"] = new(SingleScale(FromScratch(50))),
+        ["co-deformable-detr-single-scale-r50"] = new(SingleScale(new ResNetConfig()), Pair),
         ["co-deformable-detr-r50"] = new(Deformable(new ResNetConfig()), Pair),
         ["co-deformable-detr-swin-t"] = new(Deformable(SwinConfig.Tiny), Pair),
         ["co-deformable-detr-swin-s"] = new(Deformable(SwinConfig.Small), Pair),
@@ -93,6 +95,8 @@ public static class ModelZoo
     private static ResNetConfig FromScratch(int depth) => new() { Depth = depth, FrozenStages = -1, HasTrainedNorms = true };
 
     private static DetectorConfig Deformable(BackboneConfig backbone) => new() { Classes = 0, Backbone = backbone };
+
+    private static DetectorConfig SingleScale(ResNetConfig backbone) => Deformable(backbone with { OutStages = [3] }) with { Levels = 1, FirstStride = 32 };
 
     private static DetectorConfig Dino(BackboneConfig backbone) => new()
     {
