@@ -172,6 +172,16 @@ internal sealed record PositiveRegions(Tensor Boxes, Tensor Counts, Assignment A
     /// <summary>Room for each picture.</summary>
     internal int Most => Boxes.Shape[1];
 
+    /// <summary>The first so many of each picture; there must be no positives beyond.</summary>
+    internal PositiveRegions First(int most) => this with
+    {
+        Boxes = Boxes.Slice(1, 0, most),
+        Assignment = new(Assignment.Index.Slice(1, 0, most)),
+        Labels = Labels.Slice(1, 0, most),
+        Targets = Targets.Slice(1, 0, most),
+        Weights = Weights.Slice(1, 0, most),
+    };
+
     /// <param name="sampled">Positives first.</param>
     /// <param name="targets">Of all of them.</param>
     /// <param name="truth">What the pictures show.</param>

@@ -36,9 +36,13 @@ internal sealed class MaskRcnnHead : FasterRcnnHead
         maskHead = Add("mask_head", new MaskHead(config, frame));
     }
 
-    /// <summary>Mean binary cross entropy of positives' masks, of their own class only.</summary>
-    private protected override IEnumerable<NamedLoss> OtherLosses(FeatureMaps maps, PositiveRegions positives, Truth truth)
+    /// <summary>
+    /// Mean binary cross entropy of positives' masks, of their own class only. The convolutions are dear, so that the host asks how many positives there are and
+    /// leaves out the room that none of the pictures fills.
+    /// </summary>
+    private protected override IEnumerable<NamedLoss> OtherLosses(FeatureMaps maps, PositiveRegions offered, Truth truth)
     {
+        PositiveRegions positives = offered.First(Math.Max(1, offered.Assignment.Index.MostPositives().ToArray<int>()[0]));
         Tensor logits = maskHead.Forward(Pool(maps, positives.Boxes, positives.Counts, Bins), positives.Labels);
         Tensor targets = positives.Boxes.MaskTargets(positives.Assignment.Index, truth.Boxes, truth.Masks, maps.ValidSizes, MaskHead.Scale * Bins);
         int pixels = logits.Shape[^1];
