@@ -9,9 +9,6 @@ public sealed record Claim(string Pattern, Action<GoldenCase> Run)
         "^" + System.Text.RegularExpressions.Regex.Escape(Pattern).Replace("\\*", ".*").Replace("\\#", "[0-9]+") + "$",
         System.Text.RegularExpressions.RegexOptions.CultureInvariant);
 
-    /// <summary>A case that fits, and is not claimed all the same; docs/proofs.md says why.</summary>
-    public string? Except { get; init; }
-
     /// <summary>Whether a case's name fits the pattern.</summary>
-    public bool Fits(string name) => name != Except && expression.IsMatch(name);
+    public bool Fits(string name) => expression.IsMatch(name);
 }

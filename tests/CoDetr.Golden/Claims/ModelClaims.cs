@@ -11,7 +11,7 @@ internal static class ModelClaims
     internal static IReadOnlyList<Claim> List { get; } =
     [
         new("models/*_trajectory", Trajectory),
-        new("models/*", Whole) { Except = "models/co_dino_5level_vit_sfp" }, // its gradients hang on one ReLU within rounding of zero
+        new("models/*", Whole),
     ];
 
     private static void Whole(GoldenCase golden)
@@ -120,6 +120,10 @@ internal sealed class Scene
         Truth = HeadClaims.Objects(golden, sizes.Length);
         Model = new Detector(ReferenceConfig.Read(golden.Config.GetProperty("model"))).Filled(golden, "");
         Model.IsTraining = true;
+        if (golden.Name == "models/co_dino_5level_vit_sfp")
+        {
+            MoveOffKinks();
+        }
     }
 
     internal Detector Model { get; }
@@ -133,6 +137,22 @@ internal sealed class Scene
     internal double Rate { get; private set; }
 
     internal float Clip { get; private set; }
+
+    /// <summary>
+    /// Three units of this case have an input of ReLU that lies closer to zero than any arithmetic in f32 can tell (in f64 4e-8, 5e-7 and 2e-6 above it, after
+    /// errors of 1e-6 in the reference as here), and on which side it falls decides about gradients. Each gets a bias larger by 1e-5, far more than those errors
+    /// and far less than its next input, 7e-4: the side on which f64 and the reference are is then sure, and all else stays within the tolerances.
+    /// </summary>
+    private void MoveOffKinks()
+    {
+        foreach ((string layer, int unit) in new[] { ("encoder.layers.0", 53), ("encoder.layers.1", 13), ("decoder.layers.1", 7) })
+        {
+            Parameter bias = Model.NamedParameters().Single(p => p.Name == $"query_head.transformer.{layer}.ffns.0.layers.0.0.bias").Parameter;
+            float[] values = bias.Export();
+            values[unit] += 1e-5f;
+            bias.Import(values);
+        }
+    }
 
     internal Optimizer Optimizer(FlatParameters flat, JsonElement settings)
     {
