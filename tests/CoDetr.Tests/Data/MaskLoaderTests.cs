@@ -30,7 +30,10 @@ public sealed class MaskLoaderTests : IDisposable
         AddObject(1, [3, 4, 4, 3], null);
         AddImage(height: 9, width: 6);
         AddObject(2, [2, 2, 4, 4], new[] { new[] { 2, 2, 6, 2, 6, 6, 2, 6 } });
-        using Batch batch = Load(new LoaderOptions { BatchSize = 2, Masks = true });
+        Loader loader = Open(new LoaderOptions { BatchSize = 2, Masks = true });
+        using (Batch used = loader.Load(0, 0))
+            Array.Fill(used.Images, float.NaN); // memory is used again
+        using Batch batch = loader.Load(0, 0);
 
         Assert.Equal((9, 10, 6), (batch.Height, batch.Width, batch.MaxObjects));
         string empty = "..........", box = "...####...";
@@ -116,7 +119,7 @@ public sealed class MaskLoaderTests : IDisposable
     public void PicturesWithoutObjectsHaveNoMasks()
     {
         AddImage(height: 8, width: 10);
-        using Batch batch = Load(new LoaderOptions { Masks = true });
+        using Batch batch = Open(new LoaderOptions { Masks = true }).Load(0, 0);
         Assert.Equal((false, 0), (batch.HasMasks, batch.Masks.Length));
     }
 
@@ -183,6 +186,4 @@ public sealed class MaskLoaderTests : IDisposable
         DatasetPart part = Write(keepMasks: true);
         return new Loader(part.File, part.ImageFolder, options);
     }
-
-    private Batch Load(LoaderOptions options) => Open(options).Load(0, 0);
 }

@@ -63,6 +63,24 @@ public sealed class CudaStepTests : IDisposable
         Assert.Equal((plain.Uploads, plain.Waits, plain.Launches), (recorded.Uploads, recorded.Waits, recorded.Launches));
     }
 
+    /// <summary>Where steps are recorded there is room for more objects than a batch has, but not for bitmaps of them.</summary>
+    [Fact]
+    public void MasksComeAsTheBatchHasThem()
+    {
+        DrawnData.Write(folder.Path, triangles: true);
+        DatasetPart part = DatasetFolder.OpenTrain(folder.Path, keepMasks: true);
+        Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = 3, Training = true, Masks = true });
+        using Batch batch = loader.Load(0, 0);
+        Device.Default = cuda;
+        using StepScope scope = StepScope.Begin();
+        Truth truth = DeviceBatch.Upload(batch, seed: 1).Truth;
+        Assert.Equal(batch.Masks.ToArray(), truth.Masks!.ToArray<byte>());
+        Assert.Equal(batch.Boxes, truth.Boxes.ToArray());
+        Tensor objects = Tensor.From([.. batch.ObjectCounts.SelectMany(count => Enumerable.Range(0, batch.MaxObjects).Select(i => i < count ? i : -1))], [3, batch.MaxObjects]);
+        float[] targets = truth.Boxes.MaskTargets(objects, truth.Boxes, truth.Masks, Tensor.From<float>([64, 64, 64, 64, 64, 64], [3, 2]), side: 2).ToArray();
+        Assert.Equal(objects.ToArray<int>().SelectMany(i => i < 0 ? new float[] { 0, 0, 0, 0 } : [1, targets[1], targets[2], 0]), targets);
+    }
+
     [Fact]
     public void AnUpdateWhoseGradientsOverflowIsLeftOut()
     {
