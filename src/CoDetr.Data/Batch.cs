@@ -68,7 +68,9 @@ public sealed class Batch : IDisposable
     /// <summary>Number of elements of <see cref="Images"/> that the masks take, four bytes each.</summary>
     public int MaskElements => (MaskBytes + sizeof(float) - 1) / sizeof(float);
 
-    /// <summary>Elements behind pixels and masks that are free to be written: enough for a copy of all other arrays, <see cref="MostObjectsWithRoom"/> to an image.</summary>
+    /// <summary>
+    /// Elements behind pixels and masks that are free to be written: enough for a copy of all other arrays, <see cref="MostObjectsWithRoom"/> to an image.
+    /// </summary>
     public int Room => RoomFor(Count, MaxObjects);
 
     /// <summary><see cref="MaxObjects"/> rounded up to a multiple of sixteen.</summary>

@@ -55,8 +55,8 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
     private int Numbers => Aligned(Seed + 2);
 
     /// <summary>
-    /// Where a device records steps, batches with nearly as many objects have one layout, so that more of them are alike. With masks they have no room for more:
-    /// it would cost a bitmap each, and heads that learn masks are not recorded.
+    /// Where a device records steps, batches with nearly as many objects have one layout, so that more of them are alike. With masks there is no room for more
+    /// objects: it would cost a bitmap each, and heads that learn masks are not recorded.
     /// </summary>
     internal static BatchLayout Of(Batch batch) => new(
         batch.Count,
@@ -94,7 +94,8 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
         ImageSize[] sizes = [.. batch.Heights.Zip(batch.Widths, (height, width) => new ImageSize(height, width))];
         return new DeviceBatch(
             new ImageBatch(whole.View(0, [Count, Height, Width, ImageU8.Channels]), sizes, whole.View(Sizes, [Count, 2])),
-            new Truth(whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32), batch.ObjectCounts)
+            new Truth(
+                whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32), batch.ObjectCounts)
             {
                 Masks = Masks == 0 ? null : whole.View(Pixels, [Count, Most, Height, Width], DType.U8),
             },

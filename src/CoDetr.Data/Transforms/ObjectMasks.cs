@@ -3,9 +3,9 @@ using System.Buffers;
 namespace CoDetr.Data;
 
 /// <summary>
-/// The masks of a sample's objects, drawn at the end of the transforms only. Resizing to the nearest pixels, mirroring, cropping and padding each choose whole rows
-/// and columns, so all of them in sequence are one choice: what is kept is which row and column of the file's image each one of the sample shows, and objects
-/// that a transform leaves out are never drawn.
+/// The masks of a sample's objects, drawn at the end of the transforms only. Resizing to the nearest pixels, mirroring, cropping and padding each choose whole
+/// rows and columns, so all of them in sequence are one choice: what is kept is which row and column of the file's image each one of the sample shows, and
+/// objects that a transform leaves out are never drawn.
 /// </summary>
 internal sealed class ObjectMasks
 {

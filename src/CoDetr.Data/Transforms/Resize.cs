@@ -6,7 +6,8 @@ namespace CoDetr.Data;
 public readonly record struct Scale(int Width, int Height);
 
 /// <summary>
-/// Resizes image, boxes and masks to one of several scales; boxes are clipped to the result, of a mask the nearest pixels are taken. One draw when there is a choice.
+/// Resizes image, boxes and masks to one of several scales. Boxes are clipped to the result; of a mask the nearest pixels are taken. One draw when there is a
+/// choice.
 /// </summary>
 public sealed class Resize(IReadOnlyList<Scale> scales, bool keepRatio = true) : Transform
 {

@@ -9,7 +9,8 @@ public sealed class MaskLoaderTests : IDisposable
     private static readonly double[] Concave = [0.5, 0.7, 8.2, 1.4, 4.1, 3.6, 9.3, 7.2, 1.2, 6.6];
 
     /// <summary>What the C code of the COCO API makes of <see cref="Concave"/>.</summary>
-    private static readonly string[] ConcaveRows = ["..........", ".#######..", ".#####....", ".###......", ".#####....", ".######...", ".#######..", ".........."];
+    private static readonly string[] ConcaveRows =
+        ["..........", ".#######..", ".#####....", ".###......", ".#####....", ".######...", ".#######..", ".........."];
 
     private static readonly string[] Ring = ["..........", "..####....", "..#..#....", "..####....", "..........", "..........", "..........", ".........#"];
 
@@ -58,7 +59,8 @@ public sealed class MaskLoaderTests : IDisposable
             int x = 2 + i % 3 * 13, y = 1 + i / 3 * 13;
             AddObject(1, [x, y, 3 + i, 11 - i], new[] { new[] { x, y, x + 3 + i, y, x + 3 + i, y + 11 - i, x, y + 11 - i } });
         }
-        _annotations.Insert(4, new { id = 99, image_id = 1, category_id = 1, bbox = new[] { 0, 0, 40, 40 }, iscrowd = 1, segmentation = new[] { new[] { 0, 0, 40, 0, 40, 40, 0, 40 } } });
+        int[][] everything = [[0, 0, 40, 0, 40, 40, 0, 40]]; // a crowd is no object
+        _annotations.Insert(4, new { id = 99, image_id = 1, category_id = 1, bbox = new[] { 0, 0, 40, 40 }, iscrowd = 1, segmentation = everything });
         Pipeline cropped = new([new RandomFlip(), new RandomCrop(20, 30), new Pad(32, 32, 114)]);
         Loader loader = Open(new LoaderOptions { Masks = true, Training = true, Pipeline = cropped });
         var counts = new HashSet<int>();
@@ -94,7 +96,8 @@ public sealed class MaskLoaderTests : IDisposable
         List<byte[]> All(int workers)
         {
             List<byte[]> masks = [];
-            foreach (Batch batch in Open(new LoaderOptions { BatchSize = 2, Workers = workers, Masks = true, Training = true, SmallestSide = 0, Pipeline = augmented }).Epoch(1))
+            Loader loader = Open(new LoaderOptions { BatchSize = 2, Workers = workers, Masks = true, Training = true, Pipeline = augmented });
+            foreach (Batch batch in loader.Epoch(1))
                 using (batch)
                     masks.Add(batch.Masks.ToArray());
             return masks;
@@ -112,7 +115,8 @@ public sealed class MaskLoaderTests : IDisposable
         using Batch batch = new Loader(part.File, part.ImageFolder, new LoaderOptions()).Load(0, 0);
         Assert.Equal((false, 0, 0), (batch.HasMasks, batch.Masks.Length, batch.MaskElements));
         Assert.InRange(batch.Images.Length, batch.ImageElements, batch.ImageElements + (1 << 16));
-        Assert.Contains("without the masks", Assert.Throws<ArgumentException>(() => new Loader(part.File, part.ImageFolder, new LoaderOptions { Masks = true })).Message);
+        var asked = new LoaderOptions { Masks = true };
+        Assert.Contains("without the masks", Assert.Throws<ArgumentException>(() => new Loader(part.File, part.ImageFolder, asked)).Message);
     }
 
     [Fact]

@@ -56,7 +56,8 @@ public sealed class MaskTransformTests
     [Fact]
     public void FollowTheImageThroughAnyChain()
     {
-        Pipeline chain = new([new RandomFlip(), new RandomCrop(9, 12), new Pad(12, 20, 0), new RandomFlip(0.5, FlipDirection.Vertical), Exactly(24, 40), new RandomCrop(8, 30)]);
+        Pipeline chain = new(
+            [new RandomFlip(), new RandomCrop(9, 12), new Pad(12, 20, 0), new RandomFlip(0.5, FlipDirection.Vertical), Exactly(24, 40), new RandomCrop(8, 30)]);
         var draws = new RandomDraws(3, "chains");
         for (int trial = 0; trial < 200; trial++)
         {

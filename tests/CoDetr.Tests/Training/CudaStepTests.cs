@@ -76,9 +76,10 @@ public sealed class CudaStepTests : IDisposable
         Truth truth = DeviceBatch.Upload(batch, seed: 1).Truth;
         Assert.Equal(batch.Masks.ToArray(), truth.Masks!.ToArray<byte>());
         Assert.Equal(batch.Boxes, truth.Boxes.ToArray());
-        Tensor objects = Tensor.From([.. batch.ObjectCounts.SelectMany(count => Enumerable.Range(0, batch.MaxObjects).Select(i => i < count ? i : -1))], [3, batch.MaxObjects]);
-        float[] targets = truth.Boxes.MaskTargets(objects, truth.Boxes, truth.Masks, Tensor.From<float>([64, 64, 64, 64, 64, 64], [3, 2]), side: 2).ToArray();
-        Assert.Equal(objects.ToArray<int>().SelectMany(i => i < 0 ? new float[] { 0, 0, 0, 0 } : [1, targets[1], targets[2], 0]), targets);
+        int[] objects = [.. batch.ObjectCounts.SelectMany(count => Enumerable.Range(0, batch.MaxObjects).Select(i => i < count ? i : -1))];
+        Tensor sizes = Tensor.From<float>([64, 64, 64, 64, 64, 64], [3, 2]);
+        float[] targets = truth.Boxes.MaskTargets(Tensor.From(objects, [3, batch.MaxObjects]), truth.Boxes, truth.Masks, sizes, side: 2).ToArray();
+        Assert.All(Enumerable.Range(0, objects.Length), i => Assert.Equal((objects[i] < 0 ? 0 : 1, 0), (targets[4 * i], targets[(4 * i) + 3])));
     }
 
     [Fact]

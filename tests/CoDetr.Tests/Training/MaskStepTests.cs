@@ -5,7 +5,6 @@ using CoDetr.Tensors;
 using CoDetr.Tests.Cli;
 using CoDetr.Tests.Data;
 using CoDetr.Training;
-using Draws = CoDetr.Detection.Draws;
 
 namespace CoDetr.Tests.Training;
 
@@ -95,7 +94,8 @@ public sealed class MaskStepTests : IDisposable
         int size = DrawnData.Side * DrawnData.Side;
         for (int i = 0; i < labels.Length; i++)
         {
-            double share = bits.AsSpan(i * size, size).Count((byte)1) / ((double)(boxes[(4 * i) + 2] - boxes[4 * i]) * (boxes[(4 * i) + 3] - boxes[(4 * i) + 1]));
+            double area = (boxes[(4 * i) + 2] - boxes[4 * i]) * (boxes[(4 * i) + 3] - boxes[(4 * i) + 1]);
+            double share = bits.AsSpan(i * size, size).Count((byte)1) / area;
             Assert.True(labels[i] < 0 || share is > 0.4 and < 0.6, $"object {i} fills {share} of its box");
         }
 
