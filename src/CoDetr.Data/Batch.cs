@@ -1,17 +1,26 @@
+using System.Runtime.InteropServices;
+
 namespace CoDetr.Data;
 
 /// <summary>
 /// Some images and their objects, as plain arrays: what a training step uploads. Images lie in the top left corner, zero to the right and below.
-/// Dispose gives the pixels' memory back for another batch; it must not be read afterwards.
+/// Dispose gives the memory of pixels and masks back for another batch; it must not be read afterwards.
 /// </summary>
 public sealed class Batch : IDisposable
 {
     private readonly BufferPool _pool;
 
-    private Batch(int count, int height, int width, int maxObjects, BufferPool pool)
+    private Batch(int count, int height, int width, int maxObjects, bool hasMasks, BufferPool pool)
     {
-        (Count, Height, Width, MaxObjects, _pool) = (count, height, width, maxObjects, pool);
-        Images = pool.Rent(checked((count * height * width * ImageU8.Channels) + RoomFor(count, maxObjects)));
+        (Count, Height, Width, MaxObjects, HasMasks, _pool) = (count, height, width, maxObjects, hasMasks && maxObjects > 0, pool);
+        long pixels = (long)count * height * width, masks = HasMasks ? pixels * maxObjects : 0;
+        long length = (pixels * ImageU8.Channels) + (masks / sizeof(float)) + 1 + RoomFor(count, maxObjects);
+        if (length * sizeof(float) > int.MaxValue) // one span of bytes, and one transfer
+        {
+            string with = HasMasks ? $" with the masks of up to {maxObjects} objects each" : "";
+            throw new DataException($"a batch of {count} images of {width} x {height}{with} does not fit into 2 GB; use smaller batches or images.");
+        }
+        Images = pool.Rent((int)length);
         (ImageIndices, Heights, Widths, OriginalHeights, OriginalWidths, ObjectCounts) = (Ints(), Ints(), Ints(), Ints(), Ints(), Ints());
         (ScaleX, ScaleY) = (new float[count], new float[count]);
         Boxes = new float[count * maxObjects * 4];
@@ -39,15 +48,29 @@ public sealed class Batch : IDisposable
     public int MaxObjects { get; }
 
     /// <summary>
-    /// <c>f32[Count, Height, Width, 3]</c>, normalized. The array is longer by at least <see cref="Room"/> elements of no meaning: what a step sends to a
-    /// device together with the pixels is put there.
+    /// <c>f32[Count, Height, Width, 3]</c>, normalized. Behind them lie <see cref="Masks"/>, and at least <see cref="Room"/> elements of no meaning: what a
+    /// step sends to a device together with the pixels is put there.
     /// </summary>
     public float[] Images { get; private set; }
 
-    /// <summary>Number of meaningful elements of <see cref="Images"/>.</summary>
+    /// <summary>Number of elements of <see cref="Images"/> that are pixels.</summary>
     public int ImageElements => Count * Height * Width * ImageU8.Channels;
 
-    /// <summary>Elements behind the pixels that are free to be written: enough for a copy of all other arrays, <see cref="MostObjectsWithRoom"/> to an image.</summary>
+    /// <summary>Whether there are masks: they were asked for, and there is an object.</summary>
+    public bool HasMasks { get; }
+
+    /// <summary>
+    /// What each object covers of its image, 0 or 1: <c>u8[Count, MaxObjects, Height, Width]</c>; zero beyond an image's count. Empty without masks.
+    /// They lie in <see cref="Images"/>, directly behind the pixels.
+    /// </summary>
+    public Span<byte> Masks => MemoryMarshal.AsBytes(Images.AsSpan(ImageElements, MaskElements))[..MaskBytes];
+
+    /// <summary>Number of elements of <see cref="Images"/> that the masks take, four bytes each.</summary>
+    public int MaskElements => (MaskBytes + sizeof(float) - 1) / sizeof(float);
+
+    /// <summary>
+    /// Elements behind pixels and masks that are free to be written: enough for a copy of all other arrays, <see cref="MostObjectsWithRoom"/> to an image.
+    /// </summary>
     public int Room => RoomFor(Count, MaxObjects);
 
     /// <summary><see cref="MaxObjects"/> rounded up to a multiple of sixteen.</summary>
@@ -83,6 +106,8 @@ public sealed class Batch : IDisposable
     /// <summary><c>i32[Count, MaxObjects]</c>: classes; -1 beyond an image's count.</summary>
     public int[] Labels { get; }
 
+    private int MaskBytes => HasMasks ? Count * MaxObjects * Height * Width : 0;
+
     /// <summary>A batch of images that were read elsewhere, e.g. to detect objects in them.</summary>
     public static Batch Of(IReadOnlyList<ImageU8> images, Pipeline pipeline)
     {
@@ -96,10 +121,10 @@ public sealed class Batch : IDisposable
         }
         var indices = new int[samples.Length];
         Array.Fill(indices, -1);
-        return Assemble(samples, indices, pipeline, new BufferPool(1));
+        return Assemble(samples, indices, pipeline, new BufferPool(1), withMasks: false);
     }
 
-    /// <summary>Gives the pixels' memory back.</summary>
+    /// <summary>Gives the memory of pixels and masks back.</summary>
     public void Dispose()
     {
         if (Images.Length > 0)
@@ -107,7 +132,7 @@ public sealed class Batch : IDisposable
         Images = [];
     }
 
-    internal static Batch Assemble(ReadOnlySpan<Sample> samples, ReadOnlySpan<int> indices, Pipeline pipeline, BufferPool pool)
+    internal static Batch Assemble(ReadOnlySpan<Sample> samples, ReadOnlySpan<int> indices, Pipeline pipeline, BufferPool pool, bool withMasks)
     {
         int height = 0, width = 0, objects = 0;
         foreach (Sample sample in samples)
@@ -115,7 +140,7 @@ public sealed class Batch : IDisposable
         height = RoundUp(height, pipeline.SizeDivisor);
         width = RoundUp(width, pipeline.SizeDivisor);
 
-        var batch = new Batch(samples.Length, height, width, objects, pool);
+        var batch = new Batch(samples.Length, height, width, objects, withMasks, pool);
         Array.Fill(batch.Labels, -1);
         indices.CopyTo(batch.ImageIndices);
         int size = height * width * ImageU8.Channels;
@@ -129,8 +154,19 @@ public sealed class Batch : IDisposable
             batch.ObjectCounts[i] = sample.Labels.Count;
             sample.Boxes.CopyTo(batch.Boxes, i * objects * 4);
             sample.Labels.CopyTo(batch.Labels, i * objects);
+            if (batch.HasMasks)
+                batch.DrawMasks(i, sample);
         }
         return batch;
+    }
+
+    private void DrawMasks(int image, Sample sample)
+    {
+        int size = Height * Width;
+        Span<byte> masks = Masks.Slice(image * MaxObjects * size, MaxObjects * size);
+        for (int i = 0; i < sample.Labels.Count; i++)
+            sample.DrawMask(i, masks.Slice(i * size, size), Width);
+        masks[(sample.Labels.Count * size)..].Clear();
     }
 
     private static int RoomFor(int count, int maxObjects) => 128 + (count * ((5 * WithRoom(maxObjects)) + 3));

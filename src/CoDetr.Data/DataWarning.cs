@@ -12,8 +12,11 @@ public enum DataWarningKind
     /// <summary>A box that does not touch its image.</summary>
     BoxOutside,
 
-    /// <summary>A segmentation that is neither polygons nor run lengths.</summary>
+    /// <summary>A segmentation that is neither polygons nor run lengths, or is damaged.</summary>
     UnreadableMask,
+
+    /// <summary>Run lengths that are for an image of another size.</summary>
+    MaskSizeDiffers,
 
     /// <summary>An image too small to train with.</summary>
     SmallImage,
@@ -61,7 +64,8 @@ internal sealed class WarningCounter
             DataWarningKind.UnknownImage => $"{count} annotation{s} of images that are not listed: left out",
             DataWarningKind.EmptyBox => $"{count} box{(count == 1 ? "" : "es")} of no size (below one pixel or without area): left out of training",
             DataWarningKind.BoxOutside => $"{count} box{(count == 1 ? "" : "es")} wholly outside the image: left out of training",
-            DataWarningKind.UnreadableMask => $"{count} segmentation{s} that cannot be read: the box is used without a mask",
+            DataWarningKind.UnreadableMask => $"{count} segmentation{s} that cannot be read: the box stands for the mask",
+            DataWarningKind.MaskSizeDiffers => $"{count} mask{s} of another size than the image: the box stands for the mask",
             DataWarningKind.SmallImage => $"{count} image{s} below the smallest side for training: left out",
             DataWarningKind.BrokenImage => $"{count} image{s} missing or broken: another image was taken instead",
             DataWarningKind.SizeDiffers => $"{count} image{s} of another size than the annotations say: the decoded size was used",

@@ -12,6 +12,12 @@ public sealed record LoaderOptions
     /// <summary>Batches that may wait ready, in addition to those being made.</summary>
     public int Prefetch { get; init; } = 2;
 
+    /// <summary>
+    /// Whether batches hold the objects' masks, from a file that was read with them. An object whose segmentation is missing, empty, damaged or of another size
+    /// than the image has its box as its mask.
+    /// </summary>
+    public bool Masks { get; init; }
+
     /// <summary>What happens to each image.</summary>
     public Pipeline Pipeline { get; init; } = Pipeline.Plain;
 
@@ -46,7 +52,7 @@ public sealed class Loader
     private readonly BufferPool _pool;
     private readonly WarningCounter _warnings = new();
     private readonly Dictionary<int, string> _broken = [];
-    private readonly HashSet<int> _differing = [];
+    private readonly HashSet<(DataWarningKind Kind, long Id)> _noticed = [];
 
     /// <summary>Checks that the settings fit the data set.</summary>
     /// <exception cref="DataException">what does not fit, and what to do</exception>
@@ -56,6 +62,8 @@ public sealed class Loader
             throw new DataException($"{options.Workers} workers cannot load images; use 1 or more.");
         if (options.BatchSize < 1)
             throw new DataException($"a batch of {options.BatchSize} images cannot be made; use 1 or more.");
+        if (options.Masks && !file.HasMasks)
+            throw new ArgumentException($"{file.Path} was read without the masks that are asked for.", nameof(options));
         if (options.Training && file.UsableCount == 0)
             throw new DataException($"{file.Path}: there is no usable object to train with among {file.AnnotationCount} annotations{FirstWarning(file)}.");
         (_file, _imageFolder, _options) = (file, imageFolder, options);
@@ -117,7 +125,7 @@ public sealed class Loader
         int first = step * _options.BatchSize, count = Math.Min(_options.BatchSize, order.Length - first);
         for (int i = 0; i < count; i++)
             worker.Indices[i] = Fill(worker.Samples[i], order[first + i], epoch, first + i);
-        Batch batch = Batch.Assemble(worker.Samples.AsSpan(0, count), worker.Indices.AsSpan(0, count), _options.Pipeline, _pool);
+        Batch batch = Batch.Assemble(worker.Samples.AsSpan(0, count), worker.Indices.AsSpan(0, count), _options.Pipeline, _pool, _options.Masks);
         (batch.Epoch, batch.Step) = (epoch, step);
         return batch;
     }
@@ -149,14 +157,23 @@ public sealed class Loader
             RememberBroken(index, e);
             return false;
         }
-        sample.Begin();
+        sample.Begin(_options.Masks);
         if (image.Width > 0 && (image.Width, image.Height) != (sample.Width, sample.Height))
-            RememberSize(index, $"{path}: {sample.Width} x {sample.Height}, annotated as {image.Width} x {image.Height}");
+            WarnOnce(DataWarningKind.SizeDiffers, index, $"{path}: {sample.Width} x {sample.Height}, annotated as {image.Width} x {image.Height}");
         foreach (CocoAnnotation a in image.Annotations)
             if (a.IsUsable)
-                sample.AddObject(a.X, a.Y, a.X + a.Width, a.Y + a.Height, a.Label);
+                sample.AddObject(a.X, a.Y, a.X + a.Width, a.Y + a.Height, a.Label, _options.Masks ? MaskOf(a, sample, path) : null);
         sample.KeepBoxes((x1, y1, x2, y2) => x2 > x1 && y2 > y1); // where the file did not know the image's size
         return true;
+    }
+
+    /// <summary>The mask of an object, unless it is for an image of another size.</summary>
+    private Segmentation? MaskOf(CocoAnnotation a, Sample sample, string path)
+    {
+        if (a.Segmentation?.Size is not { } size || size == (sample.Height, sample.Width))
+            return a.Segmentation;
+        WarnOnce(DataWarningKind.MaskSizeDiffers, a.Id, $"{path}: {sample.Width} x {sample.Height}, annotation {a.Id}: {size.Width} x {size.Height}");
+        return null;
     }
 
     private void RememberBroken(int index, DataException e)
@@ -171,11 +188,11 @@ public sealed class Loader
         }
     }
 
-    private void RememberSize(int index, string place)
+    private void WarnOnce(DataWarningKind kind, long id, string place)
     {
-        lock (_differing)
-            if (_differing.Add(index))
-                _warnings.Add(DataWarningKind.SizeDiffers, place);
+        lock (_noticed)
+            if (_noticed.Add((kind, id)))
+                _warnings.Add(kind, place);
     }
 
     private bool IsLargeEnough(CocoImage image)

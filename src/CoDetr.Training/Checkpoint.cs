@@ -154,8 +154,11 @@ public sealed class Checkpoint : IDisposable
         [.. WeightsOf(parameters.Ordered), .. batch.Select(tensor => tensor with { Name = BatchPrefix + tensor.Name })],
         new Dictionary<string, string> { [CheckpointInfo.Key] = info.ToJson() });
 
+    /// <summary>Whether a kept batch has that array.</summary>
+    internal bool HasBatch(string name) => file.Contains(BatchPrefix + name);
+
     /// <summary>An array of the kept batch.</summary>
-    internal StoredTensor ReadBatch(string name) => file.Contains(BatchPrefix + name)
+    internal StoredTensor ReadBatch(string name) => HasBatch(name)
         ? file.Read(BatchPrefix + name)
         : throw new CheckpointException($"{path} holds no batch; the file to repeat is the one that a failed step has left in its run's folder.");
 

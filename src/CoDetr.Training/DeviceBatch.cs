@@ -23,14 +23,15 @@ internal sealed record DeviceBatch(ImageBatch Pictures, Truth Truth, Tensor Shar
 }
 
 /// <summary>
-/// Where everything lies in the array that a step sends: behind the pixels, in the room that a <see cref="Batch"/> has there; each part at a multiple of
-/// sixteen bytes. Places are in elements of four bytes.
+/// Where everything lies in the array that a step sends: behind the pixels and masks, in the room that a <see cref="Batch"/> has there; each part of it at a
+/// multiple of sixteen bytes. Places are in elements of four bytes.
 /// </summary>
 /// <param name="Count">Pictures.</param>
 /// <param name="Height">Pixels, with padding.</param>
 /// <param name="Width">Pixels, with padding.</param>
 /// <param name="Most">Objects that each picture has room for.</param>
-internal readonly record struct BatchLayout(int Count, int Height, int Width, int Most)
+/// <param name="Masks">Elements of the masks: <c>u8[batch, most, height, width]</c>; 0 for none.</param>
+internal readonly record struct BatchLayout(int Count, int Height, int Width, int Most, int Masks)
 {
     private const int Alignment = 4;
 
@@ -39,7 +40,7 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
 
     private int Pixels => Count * Height * Width * ImageU8.Channels;
 
-    private int Boxes => Aligned(Pixels);
+    private int Boxes => Aligned(Pixels + Masks);
 
     private int Labels => Aligned(Boxes + (Count * Most * 4));
 
@@ -53,16 +54,23 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
 
     private int Numbers => Aligned(Seed + 2);
 
-    /// <summary>Where a device records steps, batches with nearly as many objects have one layout, so that more of them are alike.</summary>
+    /// <summary>
+    /// Where a device records steps, batches with nearly as many objects have one layout, so that more of them are alike. With masks there is no room for more
+    /// objects: it would cost a bitmap each, and heads that learn masks are not recorded.
+    /// </summary>
     internal static BatchLayout Of(Batch batch) => new(
-        batch.Count, batch.Height, batch.Width, Device.Default.Records ? batch.MostObjectsWithRoom : Math.Max(batch.MaxObjects, 1));
+        batch.Count,
+        batch.Height,
+        batch.Width,
+        Device.Default.Records && !batch.HasMasks ? batch.MostObjectsWithRoom : Math.Max(batch.MaxObjects, 1),
+        batch.MaskElements);
 
-    /// <summary>Writes everything behind the batch's pixels.</summary>
+    /// <summary>Writes everything behind the batch's pixels and masks.</summary>
     /// <returns>All that is to be sent.</returns>
     internal ReadOnlySpan<float> Fill(Batch batch, long seed, float share, UpdateNumbers numbers)
     {
         Span<float> all = batch.Images.AsSpan(0, Length);
-        all[Pixels..].Clear();
+        all[(Pixels + Masks)..].Clear();
         Span<int> integers = MemoryMarshal.Cast<float, int>(all);
         for (int i = 0; i < Count; i++)
         {
@@ -86,7 +94,11 @@ internal readonly record struct BatchLayout(int Count, int Height, int Width, in
         ImageSize[] sizes = [.. batch.Heights.Zip(batch.Widths, (height, width) => new ImageSize(height, width))];
         return new DeviceBatch(
             new ImageBatch(whole.View(0, [Count, Height, Width, ImageU8.Channels]), sizes, whole.View(Sizes, [Count, 2])),
-            new Truth(whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32), batch.ObjectCounts),
+            new Truth(
+                whole.View(Boxes, [Count, Most, 4]), whole.View(Labels, [Count, Most], DType.I32), whole.View(Counts, [Count], DType.I32), batch.ObjectCounts)
+            {
+                Masks = Masks == 0 ? null : whole.View(Pixels, [Count, Most, Height, Width], DType.U8),
+            },
             whole.View(Share, []),
             whole.View(Numbers, [UpdateNumbers.Count], DType.F64),
             Draws.From(whole.View(Seed, [2], DType.I32)));

@@ -8,6 +8,8 @@ namespace CoDetr.Training;
 /// <summary>The batch of a step that ended in NaN or infinity, kept in a file with the weights, so that the step can be repeated.</summary>
 public static class FailedStep
 {
+    private const string Masks = "masks";
+
     /// <summary>Repeats a kept step with a look at every op's result.</summary>
     /// <param name="path">The file that the failed step left.</param>
     /// <returns>One line: the first op whose result is not finite, or that all is finite now.</returns>
@@ -35,8 +37,12 @@ public static class FailedStep
         StoredTensor.From<int>("counts", [batch.Count], batch.ObjectCounts),
         StoredTensor.From<float>("boxes", [batch.Count, batch.MaxObjects, 4], batch.Boxes),
         StoredTensor.From<int>("labels", [batch.Count, batch.MaxObjects], batch.Labels),
+        .. MasksOf(batch),
         StoredTensor.From<int>("seed", [2], [StepSeed.Of(info.Recipe.Seed, batch).Low, StepSeed.Of(info.Recipe.Seed, batch).High]),
     ]);
+
+    private static StoredTensor[] MasksOf(Batch batch) =>
+        batch.HasMasks ? [StoredTensor.From<byte>(Masks, [batch.Count, batch.MaxObjects, batch.Height, batch.Width], batch.Masks)] : [];
 
     private static ImageBatch Images(Checkpoint kept)
     {
@@ -53,6 +59,9 @@ public static class FailedStep
         int most = labels.Length / counts.Length;
         return Truth.From(
             [.. counts.Select((count, i) => boxes[(i * most * 4)..(((i * most) + count) * 4)])],
-            [.. counts.Select((count, i) => labels[(i * most)..((i * most) + count)])]);
+            [.. counts.Select((count, i) => labels[(i * most)..((i * most) + count)])]) with
+        {
+            Masks = kept.HasBatch(Masks) ? Tensor.From(kept.ReadBatch(Masks).ToArray<byte>(), kept.ReadBatch(Masks).Shape) : null,
+        };
     }
 }

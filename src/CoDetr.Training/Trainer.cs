@@ -29,10 +29,10 @@ public sealed class Trainer : IDisposable
     private CheckpointInfo info;
     private long savedAt = Stopwatch.GetTimestamp();
 
-    private Trainer(TrainingSettings settings, TrainingEvents events, Func<DatasetPart, CheckpointInfo> describe, Checkpoint? saved)
+    private Trainer(TrainingSettings settings, TrainingEvents events, bool learnsMasks, Func<DatasetPart, CheckpointInfo> describe, Checkpoint? saved)
     {
         (this.settings, this.events, folder) = (settings, events, new RunFolder(settings.Out));
-        train = DatasetFolder.OpenTrain(settings.Data);
+        train = DatasetFolder.OpenTrain(settings.Data, learnsMasks);
         validation = DatasetFolder.OpenValidation(settings.Data);
         info = describe(train);
         Precisions.Require(Recipe.Precision);
@@ -40,6 +40,7 @@ public sealed class Trainer : IDisposable
         {
             BatchSize = Recipe.BatchSize,
             Workers = settings.LoaderWorkers,
+            Masks = learnsMasks,
             Pipeline = Recipe.Augmentation.ForTraining(),
             Seed = unchecked((ulong)Recipe.Seed),
             Training = true,
@@ -98,7 +99,9 @@ public sealed class Trainer : IDisposable
             throw new RunException($"{settings.Out} already holds a run; go on with --resume {settings.Out}, or choose another folder with --out.");
         }
 
-        Trainer trainer = new(settings, events, part => DataChecks.Describe(part, settings.Data, recipe), saved: null);
+        // How many classes there are stands in the data, which are read with masks or without.
+        bool learnsMasks = ModelZoo.Config(recipe.Model, classes: 1, recipe.Collaboration).LearnsMasks;
+        Trainer trainer = new(settings, events, learnsMasks, part => DataChecks.Describe(part, settings.Data, recipe), saved: null);
         trainer.Save();
         return trainer;
     }
@@ -118,7 +121,7 @@ public sealed class Trainer : IDisposable
         using Checkpoint saved = Checkpoint.Open(path);
         CheckpointInfo info = saved.Info with { Recipe = change(saved.Info.Recipe) };
         string data = settings.Data.Length > 0 ? settings.Data : info.Data.Folder;
-        return new Trainer(settings with { Data = data }, events, part => DataChecks.Same(info, part, data), saved);
+        return new Trainer(settings with { Data = data }, events, info.Config.LearnsMasks, part => DataChecks.Same(info, part, data), saved);
     }
 
     /// <summary>Trains to the end, or until it is asked to stop; then saves.</summary>

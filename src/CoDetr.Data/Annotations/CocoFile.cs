@@ -9,9 +9,9 @@ public sealed class CocoFile
     private readonly Dictionary<long, int> _imageIndex = [];
     private readonly Dictionary<long, int> _labels = [];
 
-    private CocoFile(string path, CocoParser parsed, WarningCounter warnings)
+    private CocoFile(string path, bool hasMasks, CocoParser parsed, WarningCounter warnings)
     {
-        Path = path;
+        (Path, HasMasks) = (path, hasMasks);
         Categories = MapCategories(parsed.Categories);
         Images = MapImages(parsed.Images);
         List<CocoAnnotation> annotations = parsed.Annotations ?? [];
@@ -22,6 +22,9 @@ public sealed class CocoFile
 
     /// <summary>Where it was read.</summary>
     public string Path { get; }
+
+    /// <summary>Whether it was read with its masks.</summary>
+    public bool HasMasks { get; }
 
     /// <summary>The classes; the index is the label.</summary>
     public IReadOnlyList<CocoCategory> Categories { get; }
@@ -48,7 +51,7 @@ public sealed class CocoFile
         var parser = new CocoParser(path, keepMasks, warnings);
         using (Stream stream = DataFiles.OpenRead(path, "annotation file"))
             parser.Read(stream);
-        return new CocoFile(path, parser, warnings);
+        return new CocoFile(path, keepMasks, parser, warnings);
     }
 
     /// <summary>Index of an image by the file's own id, or -1.</summary>

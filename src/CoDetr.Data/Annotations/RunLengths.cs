@@ -75,11 +75,27 @@ public sealed record RunLengths(int Height, int Width, int[] Runs)
     public byte[] ToMask()
     {
         var mask = new byte[Height * Width];
+        Draw(mask);
+        return mask;
+    }
+
+    /// <summary>Sets the ones in a mask, row-major <c>[height, width]</c>; the rest of it stays as it is.</summary>
+    internal void Draw(Span<byte> mask)
+    {
         long at = 0;
         for (int i = 0; i < Runs.Length; at += Runs[i++])
-            for (long p = at; i % 2 == 1 && p < Math.Min(at + Runs[i], mask.Length); p++)
-                mask[p % Height * Width + p / Height] = 1;
-        return mask;
+        {
+            long end = Math.Min(at + Runs[i], mask.Length);
+            if (i % 2 == 0 || at >= end)
+                continue;
+            var (x, y) = ((int)(at / Height), (int)(at % Height));
+            for (long p = at; p < end; p++)
+            {
+                mask[y * Width + x] = 1;
+                if (++y == Height)
+                    (x, y) = (x + 1, 0);
+            }
+        }
     }
 
     /// <summary>Encodes a mask of bytes, row-major <c>[height, width]</c>; not zero is one.</summary>

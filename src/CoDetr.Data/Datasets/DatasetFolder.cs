@@ -24,20 +24,25 @@ public static class DatasetFolder
         ["images/{0}", "images/{0}2017", "images/{0}2014", "{0}2017", "{0}2014", "{0}/images", "{0}", "images", "."];
 
     /// <summary>The part to train with.</summary>
+    /// <param name="folder">of the data set</param>
+    /// <param name="keepMasks">whether the objects' masks are wanted</param>
     /// <exception cref="DataException">what was looked for and not found, or what is wrong with it</exception>
-    public static DatasetPart OpenTrain(string folder) => Open(folder, "train");
+    public static DatasetPart OpenTrain(string folder, bool keepMasks = false) => Open(folder, "train", keepMasks);
 
     /// <summary>The part to validate with.</summary>
     /// <exception cref="DataException">what was looked for and not found, or what is wrong with it</exception>
     public static DatasetPart OpenValidation(string folder) => Open(folder, "val");
 
     /// <summary>A part by name: train, val or test.</summary>
+    /// <param name="folder">of the data set</param>
+    /// <param name="part">its name</param>
+    /// <param name="keepMasks">whether the objects' masks are wanted</param>
     /// <exception cref="DataException">what was looked for and not found, or what is wrong with it</exception>
-    public static DatasetPart Open(string folder, string part)
+    public static DatasetPart Open(string folder, string part, bool keepMasks = false)
     {
         string path = FindAnnotations(folder, part) ?? throw new DataException(
             $"{folder}: no annotations for '{part}' found; looked for {string.Join(", ", AnnotationPatterns.Select(p => string.Format(p, part)))}.");
-        CocoFile file = CocoFile.Read(path, keepMasks: false);
+        CocoFile file = CocoFile.Read(path, keepMasks);
         return new DatasetPart(part, file, FindImages(folder, part, file));
     }
 

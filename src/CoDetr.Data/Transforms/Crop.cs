@@ -2,7 +2,7 @@ namespace CoDetr.Data;
 
 /// <summary>
 /// Cuts out a random window whose edges lie between <paramref name="low"/> and <paramref name="high"/> pixels (at most the image's own).
-/// Boxes are clipped to it and left out when nothing of them remains; a window without boxes is fine.
+/// Boxes are clipped to it, and objects left out when nothing of their boxes remains; a window without boxes is fine.
 /// Four draws: height, width, then offset down, offset right.
 /// </summary>
 public sealed class RandomCrop(int low, int high) : Transform
@@ -19,6 +19,7 @@ public sealed class RandomCrop(int low, int high) : Transform
         for (int y = 0; y < height; y++)
             sample.Image.Row(top + y).Slice(left * ImageU8.Channels, width * ImageU8.Channels).CopyTo(sample.Spare.Row(y));
         sample.Take();
+        sample.Masks?.Crop(top, left, height, width);
 
         List<float> boxes = sample.Boxes;
         for (int i = 0; i < boxes.Count; i++)

@@ -15,7 +15,7 @@ public enum FlipDirection
     Diagonal,
 }
 
-/// <summary>Mirrors image and boxes with a given probability. One draw.</summary>
+/// <summary>Mirrors image, boxes and masks with a given probability. One draw.</summary>
 public sealed class RandomFlip(double probability = 0.5, FlipDirection direction = FlipDirection.Horizontal) : Transform
 {
     /// <inheritdoc/>
@@ -40,6 +40,7 @@ public sealed class RandomFlip(double probability = 0.5, FlipDirection direction
         sample.Take();
 
         bool across = direction != FlipDirection.Vertical, down = direction != FlipDirection.Horizontal;
+        sample.Masks?.Flip(across, down);
         for (int i = 0; i < sample.Labels.Count; i++)
         {
             var (x1, y1, x2, y2) = (sample.Boxes[4 * i], sample.Boxes[4 * i + 1], sample.Boxes[4 * i + 2], sample.Boxes[4 * i + 3]);

@@ -73,13 +73,23 @@ public static class Interpolation
     /// <summary>The nearest source pixel without a half-pixel shift; any number of channels.</summary>
     public static void Nearest(ReadOnlySpan<byte> source, int height, int width, Span<byte> target, int newHeight, int newWidth, int channels)
     {
-        double scaleX = 1 / ((double)newWidth / width), scaleY = 1 / ((double)newHeight / height);
+        int[] columns = NearestPlaces(width, newWidth), rows = NearestPlaces(height, newHeight);
         for (int y = 0; y < newHeight; y++)
         {
-            ReadOnlySpan<byte> row = source.Slice(Math.Min((int)(y * scaleY), height - 1) * width * channels, width * channels);
+            ReadOnlySpan<byte> row = source.Slice(rows[y] * width * channels, width * channels);
             for (int x = 0; x < newWidth; x++)
-                row.Slice(Math.Min((int)(x * scaleX), width - 1) * channels, channels).CopyTo(target[((y * newWidth + x) * channels)..]);
+                row.Slice(columns[x] * channels, channels).CopyTo(target[((y * newWidth + x) * channels)..]);
         }
+    }
+
+    /// <summary>Which row (or column) of the source each one of the target takes when nothing is mixed.</summary>
+    internal static int[] NearestPlaces(int size, int newSize)
+    {
+        double scale = 1 / ((double)newSize / size);
+        var places = new int[newSize];
+        for (int i = 0; i < newSize; i++)
+            places[i] = Math.Min((int)(i * scale), size - 1);
+        return places;
     }
 
     /// <summary>Which two source places a target place mixes. Columns beyond the edge get fraction 0, rows keep theirs, as in OpenCV.</summary>

@@ -15,6 +15,7 @@ public sealed class Pad(int height, int width, byte value) : Transform
         for (int y = 0; y < image.Height; y++)
             image.Row(y).CopyTo(padded.Row(y));
         sample.Take(padded: true);
+        sample.Masks?.Pad(padded.Height, padded.Width);
         return true;
     }
 }

@@ -5,7 +5,10 @@ namespace CoDetr.Data;
 /// <param name="Height">pixels</param>
 public readonly record struct Scale(int Width, int Height);
 
-/// <summary>Resizes image and boxes to one of several scales. Boxes are clipped to the result. One draw when there is a choice.</summary>
+/// <summary>
+/// Resizes image, boxes and masks to one of several scales. Boxes are clipped to the result; of a mask the nearest pixels are taken. One draw when there is a
+/// choice.
+/// </summary>
 public sealed class Resize(IReadOnlyList<Scale> scales, bool keepRatio = true) : Transform
 {
     /// <summary>The training scales of DETR: one of several short edges, one limit for the long edge.</summary>
@@ -46,6 +49,7 @@ public sealed class Resize(IReadOnlyList<Scale> scales, bool keepRatio = true) :
             Interpolation.Bilinear(image, sample.Spare);
             sample.Take();
         }
+        sample.Masks?.Resize(height, width);
         (sample.ScaleX, sample.ScaleY) = (scaleX, scaleY);
         List<float> boxes = sample.Boxes;
         for (int i = 0; i < boxes.Count; i++)

@@ -1,9 +1,10 @@
 namespace CoDetr.Data;
 
-/// <summary>One image on its way through the transforms, with its boxes.</summary>
+/// <summary>One image on its way through the transforms, with its boxes and, where they are wanted, masks.</summary>
 public sealed class Sample
 {
     private readonly SpareImage _spare;
+    private ObjectMasks? _masks;
 
     /// <summary>A sample with memory of its own.</summary>
     public Sample() : this(new SpareImage()) { }
@@ -37,26 +38,57 @@ public sealed class Sample
     /// <summary>Class of each box.</summary>
     public List<int> Labels { get; } = [];
 
+    /// <summary>The objects' masks; null when they are not wanted.</summary>
+    internal ObjectMasks? Masks { get; private set; }
+
     /// <summary>What the next transform may write into before it calls <see cref="Take"/>.</summary>
     internal ImageU8 Spare => _spare.Image;
 
     /// <summary>Starts over with the image that was read into <see cref="Image"/>.</summary>
-    public void Begin()
+    /// <param name="withMasks">whether the objects' masks are wanted</param>
+    public void Begin(bool withMasks = false)
     {
         (Height, Width) = (OriginalHeight, OriginalWidth) = (Image.Height, Image.Width);
         ScaleX = ScaleY = 1;
         Boxes.Clear();
         Labels.Clear();
+        Masks = withMasks ? _masks ??= new ObjectMasks() : null;
+        Masks?.Begin(Height, Width);
     }
 
     /// <summary>Adds an object; its box is clipped to the image.</summary>
-    public void AddObject(double x1, double y1, double x2, double y2, int label)
+    /// <param name="x1">left edge in pixels</param>
+    /// <param name="y1">top edge in pixels</param>
+    /// <param name="x2">right edge in pixels</param>
+    /// <param name="y2">bottom edge in pixels</param>
+    /// <param name="label">class from 0</param>
+    /// <param name="mask">what it covers; run lengths must be of the image's size. Null: its box</param>
+    public void AddObject(double x1, double y1, double x2, double y2, int label, Segmentation? mask = null)
     {
         Boxes.Add((float)Math.Clamp(x1, 0, Width));
         Boxes.Add((float)Math.Clamp(y1, 0, Height));
         Boxes.Add((float)Math.Clamp(x2, 0, Width));
         Boxes.Add((float)Math.Clamp(y2, 0, Height));
         Labels.Add(label);
+        Masks?.Add(mask);
+    }
+
+    /// <summary>Draws the mask of an object into the top left corner of a bitmap that may be larger than the image; the rest becomes zero.</summary>
+    /// <param name="i">which object</param>
+    /// <param name="bitmap">0 and 1: <c>u8[height, width]</c></param>
+    /// <param name="width">of the bitmap, pixels</param>
+    internal void DrawMask(int i, Span<byte> bitmap, int width)
+    {
+        bitmap.Clear();
+        if (Masks!.TryDraw(i, bitmap, width))
+            return;
+        // A pixel belongs to a box if its centre does, as for heads that know boxes only.
+        var (left, top) = (FirstPixel(Boxes[4 * i]), FirstPixel(Boxes[4 * i + 1]));
+        var (right, bottom) = (FirstPixel(Boxes[4 * i + 2]), FirstPixel(Boxes[4 * i + 3]));
+        for (int y = top; y < bottom; y++)
+            bitmap.Slice(y * width + left, right - left).Fill(1);
+
+        static int FirstPixel(float edge) => (int)Math.Ceiling(edge - 0.5);
     }
 
     /// <summary>Makes the spare image, just written, the sample's own. <paramref name="padded"/>: only padding was added.</summary>
@@ -67,7 +99,7 @@ public sealed class Sample
             (Height, Width) = (Image.Height, Image.Width);
     }
 
-    /// <summary>Leaves out the boxes that do not pass.</summary>
+    /// <summary>Leaves out the objects whose boxes do not pass.</summary>
     internal void KeepBoxes(Func<float, float, float, float, bool> keep)
     {
         int kept = 0;
@@ -77,8 +109,10 @@ public sealed class Sample
             if (!keep(x1, y1, x2, y2))
                 continue;
             SetBox(kept, x1, y1, x2, y2);
+            Masks?.Move(i, kept);
             Labels[kept++] = Labels[i];
         }
+        Masks?.Truncate(kept);
         Boxes.RemoveRange(4 * kept, Boxes.Count - 4 * kept);
         Labels.RemoveRange(kept, Labels.Count - kept);
     }

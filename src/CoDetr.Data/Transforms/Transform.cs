@@ -1,6 +1,6 @@
 namespace CoDetr.Data;
 
-/// <summary>One step of the augmentation: changes pixels and boxes together.</summary>
+/// <summary>One step of the augmentation: changes pixels, boxes and masks together.</summary>
 public abstract class Transform
 {
     /// <summary>Changes the sample.</summary>

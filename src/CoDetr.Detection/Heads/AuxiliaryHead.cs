@@ -81,6 +81,10 @@ public abstract record AuxiliaryHeadConfig
     [JsonIgnore]
     public virtual bool PoolsRegions => false;
 
+    /// <summary>Whether it learns from the objects' masks.</summary>
+    [JsonIgnore]
+    public virtual bool LearnsMasks => false;
+
     /// <summary>The same with every loss weight multiplied: by layers · λ2 (paper, equation 6).</summary>
     public abstract AuxiliaryHeadConfig Times(float factor);
 

@@ -10,6 +10,9 @@ public sealed record MaskRcnnConfig : FasterRcnnConfig
     /// <inheritdoc/>
     public override string Kind => "mask-rcnn";
 
+    /// <inheritdoc/>
+    public override bool LearnsMasks => true;
+
     /// <summary>Weight of the binary cross entropy of masks.</summary>
     public float MaskWeight { get; init; } = 1;
 

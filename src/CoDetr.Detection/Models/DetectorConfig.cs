@@ -115,6 +115,10 @@ public sealed record DetectorConfig
     /// <summary>Whether the auxiliary heads' own losses are trained: off leaves their positive queries alone.</summary>
     public bool TrainsAuxiliary { get; init; } = true;
 
+    /// <summary>Whether training looks at the objects' masks.</summary>
+    [JsonIgnore]
+    public bool LearnsMasks => TrainsAuxiliary && Auxiliary.Any(head => head.LearnsMasks);
+
     /// <summary>Denoising queries of DINO; null for none.</summary>
     public DenoisingSettings? Denoising { get; init; } = new();
 

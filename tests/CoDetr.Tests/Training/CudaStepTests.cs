@@ -63,6 +63,25 @@ public sealed class CudaStepTests : IDisposable
         Assert.Equal((plain.Uploads, plain.Waits, plain.Launches), (recorded.Uploads, recorded.Waits, recorded.Launches));
     }
 
+    /// <summary>Where steps are recorded there is room for more objects than a batch has, but not for bitmaps of them.</summary>
+    [Fact]
+    public void MasksComeAsTheBatchHasThem()
+    {
+        DrawnData.Write(folder.Path, triangles: true);
+        DatasetPart part = DatasetFolder.OpenTrain(folder.Path, keepMasks: true);
+        Loader loader = new(part.File, part.ImageFolder, new LoaderOptions { BatchSize = 3, Training = true, Masks = true });
+        using Batch batch = loader.Load(0, 0);
+        Device.Default = cuda;
+        using StepScope scope = StepScope.Begin();
+        Truth truth = DeviceBatch.Upload(batch, seed: 1).Truth;
+        Assert.Equal(batch.Masks.ToArray(), truth.Masks!.ToArray<byte>());
+        Assert.Equal(batch.Boxes, truth.Boxes.ToArray());
+        int[] objects = [.. batch.ObjectCounts.SelectMany(count => Enumerable.Range(0, batch.MaxObjects).Select(i => i < count ? i : -1))];
+        Tensor sizes = Tensor.From<float>([64, 64, 64, 64, 64, 64], [3, 2]);
+        float[] targets = truth.Boxes.MaskTargets(Tensor.From(objects, [3, batch.MaxObjects]), truth.Boxes, truth.Masks, sizes, side: 2).ToArray();
+        Assert.All(Enumerable.Range(0, objects.Length), i => Assert.Equal((objects[i] < 0 ? 0 : 1, 0), (targets[4 * i], targets[(4 * i) + 3])));
+    }
+
     [Fact]
     public void AnUpdateWhoseGradientsOverflowIsLeftOut()
     {

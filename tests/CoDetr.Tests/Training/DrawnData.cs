@@ -9,10 +9,13 @@ internal static class DrawnData
     internal const int Side = 64;
 
     /// <summary>Writes <paramref name="images"/> pictures with one to three rectangles each as train and a few as val.</summary>
-    internal static string Write(string folder, int images = 8)
+    /// <param name="folder">Where.</param>
+    /// <param name="images">Pictures to train with.</param>
+    /// <param name="triangles">Whether each object has a mask: the upper left half of its box.</param>
+    internal static string Write(string folder, int images = 8, bool triangles = false)
     {
-        WritePart(folder, "train", images, seed: 1);
-        WritePart(folder, "val", 3, seed: 2);
+        WritePart(folder, "train", images, seed: 1, triangles);
+        WritePart(folder, "val", 3, seed: 2, triangles);
         return folder;
     }
 
@@ -29,7 +32,7 @@ internal static class DrawnData
         File.WriteAllText(path, text[..at] + to + text[(at + from.Length)..]);
     }
 
-    private static void WritePart(string folder, string part, int images, int seed)
+    private static void WritePart(string folder, string part, int images, int seed, bool triangles)
     {
         Random random = new(seed);
         List<object> pictures = [], objects = [];
@@ -46,7 +49,17 @@ internal static class DrawnData
             {
                 int width = random.Next(12, 28), height = random.Next(12, 28), x = random.Next(Side - width), y = random.Next(Side - height), label = random.Next(2);
                 Fill(image, x, y, width, height, label);
-                objects.Add(new { id = objects.Count + 1, image_id = i, category_id = 3 + label, bbox = new[] { x, y, width, height }, area = width * height, iscrowd = 0 });
+                int[][]? mask = triangles ? [[x, y, x + width, y, x, y + height]] : null;
+                objects.Add(new
+                {
+                    id = objects.Count + 1,
+                    image_id = i,
+                    category_id = 3 + label,
+                    bbox = new[] { x, y, width, height },
+                    area = width * height,
+                    iscrowd = 0,
+                    segmentation = mask,
+                });
             }
 
             ImageWriter.Write(Image(folder, i, part), image);
