@@ -167,12 +167,17 @@ public sealed class Loader
         return true;
     }
 
-    /// <summary>The mask of an object, unless it is for an image of another size.</summary>
+    /// <summary>The mask of an object, unless it is damaged or for an image of another size.</summary>
     private Segmentation? MaskOf(CocoAnnotation a, Sample sample, string path)
     {
-        if (a.Segmentation?.Size is not { } size || size == (sample.Height, sample.Width))
-            return a.Segmentation;
-        WarnOnce(DataWarningKind.MaskSizeDiffers, a.Id, $"{path}: {sample.Width} x {sample.Height}, annotation {a.Id}: {size.Width} x {size.Height}");
+        if (a.Segmentation is not { } mask)
+            return null;
+        if (mask.Size is { } size && size != (sample.Height, sample.Width))
+            WarnOnce(DataWarningKind.MaskSizeDiffers, a.Id, $"{path}: {sample.Width} x {sample.Height}, annotation {a.Id}: {size.Width} x {size.Height}");
+        else if (mask.Fault() is { } fault)
+            WarnOnce(DataWarningKind.UnreadableMask, a.Id, $"{path}, annotation {a.Id}: {fault}");
+        else
+            return mask;
         return null;
     }
 

@@ -167,15 +167,6 @@ internal sealed class CocoParser(string path, bool keepMasks, WarningCounter war
         Segmentation? mask = SegmentationParser.Read(ref cursor, out bool understood);
         if (!understood)
             warnings.Add(DataWarningKind.UnreadableMask, cursor.Place);
-        try
-        {
-            mask?.Check();
-        }
-        catch (FormatException e)
-        {
-            warnings.Add(DataWarningKind.UnreadableMask, $"{cursor.Place}: {e.Message}");
-            return null;
-        }
         return mask;
     }
 }

@@ -55,19 +55,24 @@ public sealed class Segmentation
             PolygonRaster.Rasterize(polygon, height, width).Draw(mask);
     }
 
-    /// <summary>Sees that it can be drawn.</summary>
-    /// <exception cref="FormatException">why not</exception>
-    internal void Check()
+    /// <summary>Why it cannot be drawn; null if it can.</summary>
+    internal string? Fault()
     {
         foreach (double[] polygon in Polygons)
             foreach (double corner in polygon)
                 if (Math.Abs(corner) > MostPixels)
-                    throw new FormatException($"a corner lies at {corner}");
-        if (Decoded() is not { } runs)
-            return;
-        long pixels = (long)runs.Height * runs.Width, covered = runs.Runs.Sum(run => (long)run);
-        if (covered > pixels)
-            throw new FormatException($"the run lengths cover {covered} pixels of {runs.Width} x {runs.Height}");
+                    return $"a corner lies at {corner}";
+        try
+        {
+            if (Decoded() is not { } runs)
+                return null;
+            long pixels = (long)runs.Height * runs.Width, covered = runs.Runs.Sum(run => (long)run);
+            return covered > pixels ? $"the run lengths cover {covered} pixels of {runs.Width} x {runs.Height}" : null;
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
     }
 
     private RunLengths? Decoded() => _packed is { } packed ? RunLengths.Parse(packed.Height, packed.Width, packed.Text) : _runs;
