@@ -13,7 +13,7 @@ internal static class ScoreTable
         Table table = new Table().Border(TableBorder.Simple).AddColumn("").AddColumns(
             new TableColumn("AP").RightAligned(), new TableColumn("AP50").RightAligned(), new TableColumn("AP75").RightAligned(),
             new TableColumn("APs").RightAligned(), new TableColumn("APm").RightAligned(), new TableColumn("APl").RightAligned());
-        foreach (ClassScores c in s.Classes)
+        foreach (ClassScores c in s.Classes.Where(_ => s.Classes.Count == truth.Categories.Count)) // else they were counted as one
         {
             Row(table, truth.Categories[c.Label].Name, c.Ap, c.Ap50, c.Ap75, c.ApSmall, c.ApMedium, c.ApLarge);
         }

@@ -15,9 +15,10 @@ internal static class EvaluateVerb
         Option<string> part = new("--part") { Description = "Which part of the data set", HelpName = "train|val|test", DefaultValueFactory = _ => "val" };
         part.AcceptOnlyFromAmong("train", "val", "test");
         Option<string?> results = new("--results") { Description = "Also write every detection as a COCO results file", HelpName = "FILE" };
+        Option<bool> anyClass = new("--any-class") { Description = "Count a box as right whatever class it names: how well objects are found, not named" };
         Option<string> head = Settings.Head();
         Option<string?> precision = Settings.Precision("as in training, f32 where there is no GPU");
-        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, head, precision, results, Settings.On, workers };
+        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, head, anyClass, precision, results, Settings.On, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             int loaders = Settings.UseDevice(parsed, workers);
@@ -28,6 +29,11 @@ internal static class EvaluateVerb
             model.Precision = parsed.GetValue(precision) is string name ? Precisions.Parse(name) : model.Precision;
             Recipe recipe = checkpoint.Info.Recipe;
             Evaluation evaluation = new Evaluator(model, recipe.Augmentation) { Head = parsed.GetRequiredValue(head) }.Evaluate(data, parsed.GetValue(batch) ?? recipe.BatchSize, loaders);
+            if (parsed.GetValue(anyClass))
+            {
+                evaluation = evaluation with { Scores = CocoEvaluation.Evaluate(data.File, evaluation.Found, anyClass: true) };
+            }
+
             ScoreTable.Show(terminal, evaluation, data.File);
             if (parsed.GetValue(results) is string path)
             {

@@ -7,12 +7,13 @@ public static class CocoEvaluation
     /// <param name="truth">boxes as they stand in the file; area as annotated</param>
     /// <param name="detections">in any order; equal scores keep theirs</param>
     /// <param name="limits">null: 1, 10, 100</param>
-    public static CocoScores Evaluate(CocoFile truth, IReadOnlyList<ScoredBox> detections, DetectionLimits? limits = null)
+    /// <param name="anyClass">whether classes do not matter, as if all were one (the COCO API's useCats = 0): how well objects are found, not named</param>
+    public static CocoScores Evaluate(CocoFile truth, IReadOnlyList<ScoredBox> detections, DetectionLimits? limits = null, bool anyClass = false)
     {
         DetectionLimits chosen = limits ?? DetectionLimits.Coco;
-        int classes = truth.Categories.Count;
+        int classes = anyClass ? 1 : truth.Categories.Count;
         var curves = new AveragePrecision(classes, chosen.Values.Length);
-        IReadOnlyList<BoxMatching>[] matchings = MatchAll(truth, detections, chosen.High);
+        IReadOnlyList<BoxMatching>[] matchings = MatchAll(truth, detections, chosen.High, anyClass);
         for (int label = 0; label < classes; label++)
             for (int range = 0; range < AreaRanges.Count; range++)
                 for (int limit = 0; limit < chosen.Values.Length; limit++)
@@ -21,16 +22,18 @@ public static class CocoEvaluation
     }
 
     /// <summary>For each class the images that have something of it, ordered by id as the COCO API does: that decides between equal scores.</summary>
-    private static List<BoxMatching>[] MatchAll(CocoFile truth, IReadOnlyList<ScoredBox> detections, int most)
+    private static List<BoxMatching>[] MatchAll(CocoFile truth, IReadOnlyList<ScoredBox> detections, int most, bool anyClass)
     {
-        int classes = truth.Categories.Count;
+        int classes = anyClass ? 1 : truth.Categories.Count;
         var found = new Dictionary<(int Image, int Label), List<ScoredBox>>();
-        foreach (ScoredBox d in detections)
+        IEnumerable<ScoredBox> inOrder = anyClass ? detections.OrderBy(d => d.Label) : detections;
+        foreach (ScoredBox d in inOrder)
         {
-            if ((uint)d.Image >= truth.Images.Count || (uint)d.Label >= classes || double.IsNaN(d.Score))
+            if ((uint)d.Image >= truth.Images.Count || (uint)d.Label >= truth.Categories.Count || double.IsNaN(d.Score))
                 throw new ArgumentException($"detection {d} names no image or class of the truth, or has no score", nameof(detections));
-            if (!found.TryGetValue((d.Image, d.Label), out List<ScoredBox>? list))
-                found[(d.Image, d.Label)] = list = [];
+            (int, int) key = (d.Image, anyClass ? 0 : d.Label);
+            if (!found.TryGetValue(key, out List<ScoredBox>? list))
+                found[key] = list = [];
             list.Add(d);
         }
         var matchings = new List<BoxMatching>[classes];
@@ -38,7 +41,7 @@ public static class CocoEvaluation
             matchings[label] = [];
         foreach (int image in Enumerable.Range(0, truth.Images.Count).OrderBy(i => truth.Images[i].Id))
         {
-            ILookup<int, CocoAnnotation> objects = truth.Images[image].Annotations.ToLookup(a => a.Label);
+            ILookup<int, CocoAnnotation> objects = truth.Images[image].Annotations.OrderBy(a => a.Label).ToLookup(a => anyClass ? 0 : a.Label);
             for (int label = 0; label < classes; label++)
             {
                 bool any = found.TryGetValue((image, label), out List<ScoredBox>? list);

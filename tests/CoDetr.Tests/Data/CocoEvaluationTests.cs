@@ -25,6 +25,20 @@ public sealed class CocoEvaluationTests
     }
 
     [Fact]
+    public void WithAnyClassOnlyThePlaceCounts()
+    {
+        int classes = Truth.Categories.Count;
+        ScoredBox[] misnamed = [.. Perfect().Select(d => d with { Label = (d.Label + 1) % classes })];
+        Assert.InRange(CocoEvaluation.Evaluate(Truth, misnamed).Ap, 0, 0.2); // where two objects of both classes share a place
+        CocoScores scores = CocoEvaluation.Evaluate(Truth, misnamed, anyClass: true);
+        Assert.Equal((1.0, 1.0, 1), (scores.Ap, scores.ArHigh, scores.Classes.Count));
+
+        // A second box on an object is wrong, whatever it names: half of them are.
+        ScoredBox[] twice = [.. Perfect().SelectMany((d, i) => new[] { d with { Score = 1.0 / (i + 1) }, d with { Label = (d.Label + 1) % classes, Score = 1.0 / (i + 1) } })];
+        Assert.InRange(CocoEvaluation.Evaluate(Truth, twice, anyClass: true).Ap, 0.45, 0.6);
+    }
+
+    [Fact]
     public void ResultsGoThroughAFile()
     {
         using var folder = new TemporaryFolder();
