@@ -3,7 +3,7 @@ using CoDetr.Training;
 
 namespace CoDetr.Cli;
 
-/// <summary><c>codetr compare</c>: AP of groups of runs, mean and deviation, as a table and a plot.</summary>
+/// <summary><c>codetr compare</c>: a figure of groups of runs, mean and deviation, as a table and a plot.</summary>
 internal static class CompareVerb
 {
     internal static Command Command(Terminal terminal)
@@ -25,6 +25,8 @@ internal static class CompareVerb
         };
         Option<string> by = new("--by") { Description = "What they are compared over", HelpName = "epochs|minutes", DefaultValueFactory = _ => "epochs" };
         by.AcceptOnlyFromAmong("epochs", "minutes");
+        Option<string> figure = new("--figure") { Description = "Which of COCO's figures", HelpName = "AP|AP50|…|AR100|…", DefaultValueFactory = _ => "AP" };
+        figure.AcceptOnlyFromAmong([.. RunComparison.Figures]);
         Option<string?> plot = new("--plot") { Description = "Also draw the means with bands of one deviation", HelpName = "FILE.svg|FILE.png" };
         plot.Validators.Add(result =>
         {
@@ -33,11 +35,11 @@ internal static class CompareVerb
                 result.AddError($"--plot must be a file that ends in .svg or .png, got '{path}'.");
             }
         });
-        Command command = new("compare", "Put runs side by side: AP over epochs or time, mean and deviation of their seeds, as a Markdown table and a plot") { runs, by, plot };
+        Command command = new("compare", "Put runs side by side: AP or another figure over epochs or time, mean and deviation of their seeds, as a Markdown table and a plot") { runs, by, figure, plot };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             RunComparison comparison = RunComparison.Read(
-                parsed.GetRequiredValue(runs), parsed.GetRequiredValue(by) == "epochs" ? ComparisonAxis.Epochs : ComparisonAxis.Minutes);
+                parsed.GetRequiredValue(runs), parsed.GetRequiredValue(by) == "epochs" ? ComparisonAxis.Epochs : ComparisonAxis.Minutes, parsed.GetRequiredValue(figure));
             terminal.Output.Write(comparison.Table());
             if (parsed.GetValue(plot) is string path)
             {

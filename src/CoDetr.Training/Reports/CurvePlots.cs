@@ -46,10 +46,10 @@ internal static class CurvePlots
         return plot;
     }
 
-    /// <summary>Mean AP of groups of runs over epochs or time, in percent, in bands of one deviation on either side.</summary>
-    internal static Plot Bands(IReadOnlyList<(string Name, IReadOnlyList<MeanPoint> Points)> groups, string below)
+    /// <summary>Means of groups of runs over epochs or time, in percent, in bands of one deviation on either side.</summary>
+    internal static Plot Bands(string figure, IReadOnlyList<(string Name, IReadOnlyList<MeanPoint> Points)> groups, string below)
     {
-        Plot plot = Styled("AP, %: mean and deviation", below, dark: false);
+        Plot plot = Styled($"{figure}, %: mean and deviation", below, dark: false);
         foreach ((int i, (string name, IReadOnlyList<MeanPoint> points)) in groups.Index())
         {
             Color color = Color.FromHex(LightLines[i % LightLines.Length]);

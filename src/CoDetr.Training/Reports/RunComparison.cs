@@ -16,7 +16,7 @@ public enum ComparisonAxis
 
 /// <summary>A group of runs at one place of the axis.</summary>
 /// <param name="X">Epochs or minutes.</param>
-/// <param name="Mean">AP in percent.</param>
+/// <param name="Mean">In percent.</param>
 /// <param name="Deviation">Standard deviation of the sample; 0 for a single run.</param>
 internal readonly record struct MeanPoint(double X, double Mean, double Deviation)
 {
@@ -27,22 +27,27 @@ internal readonly record struct MeanPoint(double X, double Mean, double Deviatio
     }
 }
 
-/// <summary>Runs that differ in nothing but their seed, side by side with others: the mean of their AP and its deviation.</summary>
+/// <summary>Runs that differ in nothing but their seed, side by side with others: the mean of one of COCO's figures and its deviation.</summary>
 public sealed class RunComparison
 {
     private readonly ComparisonAxis axis;
+    private readonly string figure;
     private readonly Group[] groups;
 
-    private RunComparison(ComparisonAxis axis, Group[] groups) => (this.axis, this.groups) = (axis, groups);
+    private RunComparison(ComparisonAxis axis, string figure, Group[] groups) => (this.axis, this.figure, this.groups) = (axis, figure, groups);
+
+    /// <summary>COCO's figures, by the names that logs have.</summary>
+    public static IReadOnlyList<string> Figures { get; } = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"];
 
     /// <summary>Reads the logs of runs.</summary>
     /// <param name="runs">Folders of runs; those of one name are a group.</param>
     /// <param name="axis">What they are compared over.</param>
+    /// <param name="figure">One of <see cref="Figures"/>.</param>
     /// <exception cref="RunException">A folder is none of a run, a run has no evaluation, or runs of a group were not evaluated after the same epochs.</exception>
-    public static RunComparison Read(IEnumerable<(string Name, string Folder)> runs, ComparisonAxis axis) =>
-        new(axis, [.. runs.GroupBy(run => run.Name).Select(group => Group.Read(group.Key, [.. group.Select(run => run.Folder)], axis))]);
+    public static RunComparison Read(IEnumerable<(string Name, string Folder)> runs, ComparisonAxis axis, string figure = "AP") =>
+        new(axis, figure, [.. runs.GroupBy(run => run.Name).Select(group => Group.Read(group.Key, [.. group.Select(run => run.Folder)], axis, figure))]);
 
-    /// <summary>A Markdown table: AP of each group, mean ± deviation in percent, after epochs that all have, or at quarters of the time of the group that took least.</summary>
+    /// <summary>A Markdown table: the figure of each group, mean ± deviation in percent, after epochs that all have, or at quarters of the time of the group that took least.</summary>
     public string Table()
     {
         double[] places = axis == ComparisonAxis.Epochs
@@ -67,7 +72,7 @@ public sealed class RunComparison
     {
         byte[] file = CurvePlots.Alone(() =>
         {
-            Plot plot = CurvePlots.Bands([.. groups.Select(group => (group.Name, group.Points))], axis == ComparisonAxis.Epochs ? "epoch" : "minutes of training");
+            Plot plot = CurvePlots.Bands(figure, [.. groups.Select(group => (group.Name, group.Points))], axis == ComparisonAxis.Epochs ? "epoch" : "minutes of training");
             return path.EndsWith(".svg", StringComparison.OrdinalIgnoreCase)
                 ? Encoding.UTF8.GetBytes(plot.GetSvgXml(CurvePlots.Width, CurvePlots.Height))
                 : plot.GetImageBytes(CurvePlots.Width, CurvePlots.Height, ImageFormat.Png);
@@ -77,19 +82,19 @@ public sealed class RunComparison
 
     private sealed class Group
     {
-        private Group(string name, (double X, double Ap)[][] runs)
+        private Group(string name, (double X, double Value)[][] runs)
         {
             (Name, Runs) = (name, runs);
-            Points = [.. Enumerable.Range(0, runs[0].Length).Select(i => MeanPoint.Of(runs.Average(run => run[i].X), [.. runs.Select(run => run[i].Ap)]))];
+            Points = [.. Enumerable.Range(0, runs[0].Length).Select(i => MeanPoint.Of(runs.Average(run => run[i].X), [.. runs.Select(run => run[i].Value)]))];
         }
 
         internal string Name { get; }
 
-        internal (double X, double Ap)[][] Runs { get; }
+        internal (double X, double Value)[][] Runs { get; }
 
         internal IReadOnlyList<MeanPoint> Points { get; }
 
-        internal static Group Read(string name, string[] folders, ComparisonAxis axis)
+        internal static Group Read(string name, string[] folders, ComparisonAxis axis, string figure)
         {
             RunCurves[] curves = [.. folders.Select(Curves)];
             int[][] epochs = [.. curves.Select(run => run.Evaluations.Select(e => e.Epoch).ToArray())];
@@ -107,22 +112,22 @@ public sealed class RunComparison
             }
 
             return new(name, [.. curves.Select(run =>
-                run.Evaluations.Select(e => (axis == ComparisonAxis.Epochs ? e.Epoch : e.Minutes, 100 * e.Figures["AP"])).ToArray())]);
+                run.Evaluations.Select(e => (axis == ComparisonAxis.Epochs ? e.Epoch : e.Minutes, 100 * e.Figures[figure])).ToArray())]);
         }
 
-        /// <summary>Each run's AP at a place, between two evaluations on the line that joins them; before the first, on the line from 0 AP at the start.</summary>
+        /// <summary>Each run's figure at a place, between two evaluations on the line that joins them; before the first, on the line from 0 at the start.</summary>
         internal MeanPoint At(double x) => MeanPoint.Of(x, [.. Runs.Select(run => At(run, x))]);
 
-        private static double At((double X, double Ap)[] run, double x)
+        private static double At((double X, double Value)[] run, double x)
         {
             int next = Array.FindIndex(run, point => point.X >= x);
             if (next < 0)
             {
-                return run[^1].Ap;
+                return run[^1].Value;
             }
 
-            (double fromX, double fromAp) = next == 0 ? (0, 0) : run[next - 1];
-            return fromAp + ((run[next].Ap - fromAp) * (x - fromX) / (run[next].X - fromX));
+            (double fromX, double fromValue) = next == 0 ? (0, 0) : run[next - 1];
+            return fromValue + ((run[next].Value - fromValue) * (x - fromX) / (run[next].X - fromX));
         }
 
         private static RunCurves Curves(string folder)
