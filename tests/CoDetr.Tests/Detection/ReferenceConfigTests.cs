@@ -18,6 +18,18 @@ public sealed class ReferenceConfigTests : IDisposable
         Assert.Equal(ours.OrderedAuxiliary, read.OrderedAuxiliary);
     }
 
+    [Fact]
+    public void TheSmallModelIsTheOneOfTheReferencesCurves()
+    {
+        DetectorConfig read = ReferenceConfig.ReadFile(Path.Combine(Repository.Root, "tests", "golden", "co_deformable_digits_tiny.json"));
+        DetectorConfig ours = ModelZoo.Config("co-deformable-detr-tiny", 3);
+        (ResNetConfig backbone, ResNetConfig theirs) = ((ResNetConfig)ours.Backbone, (ResNetConfig)read.Backbone);
+        Assert.Equal(backbone.OutStages, theirs.OutStages);
+        Assert.Equal(backbone with { OutStages = theirs.OutStages }, theirs);
+        Assert.Equal(ours with { Backbone = theirs, Auxiliary = read.Auxiliary }, read);
+        Assert.Equal(ours.OrderedAuxiliary, read.OrderedAuxiliary);
+    }
+
     [Theory]
     [InlineData("model.query_head has the key num_querys, which is not known.", "query_head", "num_querys", "3")]
     [InlineData("model.backbone has type VGG; built: ResNet, SwinTransformerV1, ViT.", "backbone", "type", "\"VGG\"")]
