@@ -84,7 +84,7 @@ public static class ModelZoo
         proposals = isTiny ? Small(proposals) : isVision ? proposals with { Inference = new(8000, 2000, 0.9f) } : proposals;
         return config with
         {
-            Auxiliary = [.. heads.Select(head => (head is FasterRcnnConfig regional ? isTiny ? Small(regional) : isVision ? Large(regional) : head : head).Times(factor))],
+            Auxiliary = [.. heads.Select(head => (isTiny ? Small(head) : isVision && head is FasterRcnnConfig regional ? Large(regional) : head).Times(factor))],
             Proposals = heads.Any(head => head.PoolsRegions) ? proposals.Times(factor) : null,
             Positives = config.Positives with { IsOn = collaboration.HasPositiveQueries, Weight = collaboration.Lambda1 },
             TrainsAuxiliary = collaboration.TrainsHeads,
@@ -130,7 +130,12 @@ public static class ModelZoo
         MaxDetections = 1000,
     };
 
-    private static FasterRcnnConfig Small(FasterRcnnConfig config) => config with { Hidden = 24, Samples = 32 };
+    private static AuxiliaryHeadConfig Small(AuxiliaryHeadConfig config) => config switch
+    {
+        FasterRcnnConfig regional => regional with { Hidden = 24, Samples = 32 },
+        AtssConfig dense => dense with { Detection = dense.Detection with { PerLevel = 200 } },
+        _ => config,
+    };
 
     private sealed record ZooModel(DetectorConfig Config, params IReadOnlyList<string> Heads);
 }
