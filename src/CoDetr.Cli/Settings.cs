@@ -54,6 +54,15 @@ internal static class Settings
         DefaultValueFactory = _ => "detr",
     };
 
+    /// <summary>A new <c>--nms</c>.</summary>
+    internal static Option<double?> Nms() => Checked(
+        new Option<double?>("--nms") { Description = "Drop boxes of the query head that overlap a better one of their class by more [default: as the model does]", HelpName = "IOU" },
+        text => double.TryParse(text, out double x) && x is >= 0 and <= 1, "a number from 0 to 1");
+
+    /// <summary>What <c>--nms</c> changes of a model.</summary>
+    internal static void UseNms(Detector model, double? overlap) =>
+        model.QuerySuppression = overlap is double x ? SuppressionSettings.Hard((float)x) : model.QuerySuppression;
+
     /// <summary>A new <c>--precision</c>.</summary>
     internal static Option<string?> Precision(string fallback)
     {

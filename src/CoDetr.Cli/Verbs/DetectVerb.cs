@@ -19,13 +19,15 @@ internal static class DetectVerb
         Option<int?> most = Settings.Whole("--top-k", "Most objects of a picture [default: the model's own limit]", 1);
         Option<int> workers = Settings.Workers();
         Option<string> head = Settings.Head();
+        Option<double?> nms = Settings.Nms();
         Option<string?> precision = Settings.Precision("as in training, f32 where there is no GPU");
-        Command command = new("detect", "Look for objects in pictures: draws them and writes detections.json") { images, Settings.Weights, folder, threshold, most, head, precision, Settings.On, workers };
+        Command command = new("detect", "Look for objects in pictures: draws them and writes detections.json") { images, Settings.Weights, folder, threshold, most, head, nms, precision, Settings.On, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             Settings.UseDevice(parsed, workers);
             using Checkpoint checkpoint = Checkpoint.Open(parsed.GetRequiredValue(Settings.Weights).FullName);
             using Detector model = checkpoint.LoadModel();
+            Settings.UseNms(model, parsed.GetValue(nms));
             model.Precision = parsed.GetValue(precision) is string name ? Precisions.Parse(name) : model.Precision;
             Evaluator evaluator = new(model, checkpoint.Info.Recipe.Augmentation)
             {

@@ -17,8 +17,9 @@ internal static class EvaluateVerb
         Option<string?> results = new("--results") { Description = "Also write every detection as a COCO results file", HelpName = "FILE" };
         Option<bool> anyClass = new("--any-class") { Description = "Count a box as right whatever class it names: how well objects are found, not named" };
         Option<string> head = Settings.Head();
+        Option<double?> nms = Settings.Nms();
         Option<string?> precision = Settings.Precision("as in training, f32 where there is no GPU");
-        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, head, anyClass, precision, results, Settings.On, workers };
+        Command command = new("evaluate", "Compare what a checkpoint finds with the truth: COCO's twelve figures") { Settings.Weights, Settings.Data, part, batch, head, nms, anyClass, precision, results, Settings.On, workers };
         command.SetAction(parsed => Failures.Guard(terminal, parsed.GetValue(Settings.Verbose), () =>
         {
             int loaders = Settings.UseDevice(parsed, workers);
@@ -26,6 +27,7 @@ internal static class EvaluateVerb
             DatasetPart data = DatasetFolder.Open(parsed.GetRequiredValue(Settings.Data), parsed.GetRequiredValue(part));
             ModelFile.RequireClasses(checkpoint, data.File);
             using Detector model = checkpoint.LoadModel();
+            Settings.UseNms(model, parsed.GetValue(nms));
             model.Precision = parsed.GetValue(precision) is string name ? Precisions.Parse(name) : model.Precision;
             Recipe recipe = checkpoint.Info.Recipe;
             Evaluation evaluation = new Evaluator(model, recipe.Augmentation) { Head = parsed.GetRequiredValue(head) }.Evaluate(data, parsed.GetValue(batch) ?? recipe.BatchSize, loaders);

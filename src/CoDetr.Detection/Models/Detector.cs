@@ -25,7 +25,7 @@ public sealed class Detector : Module
     /// <summary>Builds the model; <see cref="Module.Initialize"/> or a checkpoint fills it.</summary>
     public Detector(DetectorConfig config)
     {
-        Config = config;
+        (Config, QuerySuppression) = (config, config.Suppression);
         backbone = Add("backbone", config.Backbone.Build());
         neck = Add("neck", config.Backbone.BuildNeck(config.Width, config.Levels));
         head = Add<QueryHead>("query_head", config.Kind == QueryKind.Dino ? new DinoQueryHead(config) : new DeformableQueryHead(config));
@@ -52,6 +52,9 @@ public sealed class Detector : Module
 
     /// <summary>Whether the host launches the same for batches of the same shape, so that a step can be recorded.</summary>
     public bool IsRepeatable => Config.Auxiliary.Count == 0 && Config.Kind == QueryKind.Deformable;
+
+    /// <summary>Suppression of the query head's detections, as configured unless it is set; null for none.</summary>
+    public SuppressionSettings? QuerySuppression { get; set; }
 
     /// <summary>Which classes take part in the class losses of queries, step by step; null: all of them.</summary>
     public FederatedLoss? Federated { get; set; }
@@ -115,7 +118,7 @@ public sealed class Detector : Module
         }
 
         QueryPredictions predictions = head.Predict(encoded, grid);
-        return QueryDecoding.Decode(predictions.Logits[^1], predictions.Boxes[^1], seen.Sizes, scaleFactors, maxDetections, scoreThreshold, Config.Suppression);
+        return QueryDecoding.Decode(predictions.Logits[^1], predictions.Boxes[^1], seen.Sizes, scaleFactors, maxDetections, scoreThreshold, QuerySuppression);
     }
 
     internal (EncoderOutput Encoded, TokenGrid Grid) Encode(ImageBatch batch, Draws? draws)

@@ -56,6 +56,26 @@ public sealed class DetectorTests
     }
 
     [Fact]
+    public void SuppressionOfTheQueryHeadCanBeAskedFor()
+    {
+        using Detector model = new(ModelZoo.Config("deformable-detr-tiny", 2));
+        model.Initialize(5);
+        DetectedObject[] Found()
+        {
+            using StepScope scope = StepScope.Begin();
+            return model.Detect(new ImageBatch(Tensor.From<float>(Picture(3), [1, 64, 80, 3]), [new(64, 80)]), [(1, 1)], 120)[0];
+        }
+
+        DetectedObject[] all = Found();
+        model.QuerySuppression = SuppressionSettings.Hard(0);
+        DetectedObject[] apart = Found();
+        Assert.InRange(apart.Length, 1, all.Length - 1);
+        Assert.All(apart, one => Assert.Contains(one, all));
+        Assert.All(apart.SelectMany(a => apart.Where(b => b != a && b.Label == a.Label), (a, b) => (a, b)), pair => Assert.False(
+            pair.a.X1 < pair.b.X2 && pair.b.X1 < pair.a.X2 && pair.a.Y1 < pair.b.Y2 && pair.b.Y1 < pair.a.Y2, $"{pair.a} overlaps {pair.b}"));
+    }
+
+    [Fact]
     public void InferenceHoldsOneLayersActivations()
     {
         using Detector model = Tiny();
